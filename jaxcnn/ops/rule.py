@@ -1,0 +1,93 @@
+r"""The one place that touches `jax.custom_vjp`: a function, what it keeps, and its handwritten backward.
+
+    y = function(*arrays, **settings)
+    d = backward(kept, dy, **settings)        one cotangent per array, in the arrays' order
+
+A cotangent must have its primal's type, and JAX leaves that to whoever writes the rule: it takes a float32 gradient for
+a bfloat16 parameter in silence, and refuses under `shard_map` a gradient that was not summed over the mesh axes its
+primal does not vary on. Both are put right here, once, so that every `backward` in this project is mathematics alone.
+
+`kept` is computed from the rule's own result, never by differentiating through `function`: a second derivative meets
+handwritten rules only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+Cotangents = tuple[Any, ...]
+Settings = tuple[tuple[str, Any], ...]
+
+
+@jax.tree_util.register_static
+class Types(tuple[Any, ...]):
+    """The types of a rule's primals, carried from forward to backward beside the kept arrays."""
+
+
+def keep_arguments(arguments: tuple[Any, ...], y: Any) -> Any:
+    """What a bilinear form needs backward: its arguments, which live in memory already."""
+    return arguments
+
+
+def rule(
+    function: Callable[..., Any],
+    backward: Callable[..., Cotangents],
+    keep: Callable[[tuple[Any, ...], Any], Any] = keep_arguments,
+) -> Callable[..., Any]:
+    """Register `backward` as the gradient of `function(*arrays, **settings)`.
+
+    Args:
+        function: the forward pass; arrays by position, hashable static settings (a `Window`, a number) by name.
+        backward: `(kept, dy, **settings)` to one cotangent per array; None where an array has none (integers, masks).
+        keep: `(arrays, y)` to what the backward pass needs.
+
+    >>> square = rule(lambda x: x * x, lambda kept, dy: (2 * kept[0] * dy,))
+    >>> float(jax.grad(square)(jnp.float32(3)))
+    6.0
+    """
+
+    @partial(jax.custom_vjp, nondiff_argnums=(0,))
+    def call(settings: Settings, *arrays: Any) -> Any:
+        return function(*arrays, **dict(settings))
+
+    def forward(settings: Settings, *arrays: Any) -> tuple[Any, tuple[Any, Types]]:
+        y = call(settings, *arrays)
+        return y, (keep(arrays, y), Types(jax.typeof(array) for array in arrays))
+
+    def backwards(settings: Settings, saved: tuple[Any, Types], dy: Any) -> Cotangents:
+        kept, types = saved
+        cotangents = backward(kept, dy, **dict(settings))
+        return tuple(as_cotangent(cotangent, type_) for cotangent, type_ in zip(cotangents, types, strict=True))
+
+    call.defvjp(forward, backwards)
+
+    @wraps(function)
+    def named(*arrays: Any, **settings: Any) -> Any:
+        return call(tuple(settings.items()), *arrays)
+
+    return named
+
+
+def as_cotangent(cotangent: Any, primal: Any) -> Any:
+    """The cotangent in its primal's dtype, summed over the mesh axes on which the primal does not vary."""
+    if cotangent is None:
+        return None
+    extra = tuple(varying(jax.typeof(cotangent)) - varying(primal))
+    if extra:
+        cotangent = jax.lax.psum(cotangent, extra)
+    return cotangent.astype(primal.dtype)
+
+
+def varying(type_: Any) -> frozenset[str]:
+    """Mesh axes over which an array differs from device to device (empty outside `shard_map`)."""
+    return frozenset(type_.manual_axis_type.varying)
+
+
+def accumulator(dtype: Any) -> Any:
+    """The dtype sums are carried in: float32 at least."""
+    return jnp.promote_types(dtype, jnp.float32)
