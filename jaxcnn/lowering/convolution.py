@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.lowering.precision import accumulator
-from jaxcnn.lowering.taps import pad, tap, taps
+from jaxcnn.lowering.taps import crop, pad, tap, taps
 from jaxcnn.lowering.window import Sizes, Window
 
 SPATIAL = {1: "W", 2: "HW", 3: "DHW"}
@@ -34,13 +34,17 @@ def correlate(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 def convolution(
     x: jax.Array, kernel: jax.Array, stride: Sizes, padding: tuple[tuple[int, int], ...], dilation: Sizes, groups: int
 ) -> jax.Array:
-    """XLA's own forward convolution, channels last."""
+    """XLA's own forward convolution, channels last.
+
+    What a negative padding crops is cut off before: with a negative low and a positive high padding XLA's CPU
+    convolution reads outside its input (openxla/xla#48713, wrong in jaxlib 0.10.1).
+    """
     axes = SPATIAL[len(stride)]
     return lax.conv_general_dilated(
-        x,
+        crop(x, padding),
         kernel,
         stride,
-        padding,
+        [(max(low, 0), max(high, 0)) for low, high in padding],
         rhs_dilation=dilation,
         dimension_numbers=(f"N{axes}C", f"{axes}IO", f"N{axes}C"),
         feature_group_count=groups,
@@ -59,8 +63,9 @@ class Phase(NamedTuple):
 def phases(window: Window, axis: int) -> list[Phase]:
     """One phase for each j in 0..s-1.
 
-    Input i meets output o at tap t when d t = i + low - s o. With i + low = s q + r that asks for d t = r (mod s): every
-    (s/g)-th tap from the first such one, g = gcd(s, d), if g divides r; and o falls by d/g from one of them to the next.
+    Input i meets output o at tap t when d t = i + low - s o. With i + low = s q + r that asks for d t = r (mod s):
+    with g = gcd(s, d), every (s/g)-th tap from the first such one, if g divides r; and o falls by d/g from each of them
+    to the next.
     """
     n, f, s, d = window.input[axis], window.size[axis], window.stride[axis], window.dilation[axis]
     outputs, low, g = window.output[axis], window.padding[axis][0], gcd(s, d)

@@ -8,6 +8,7 @@ Neither gathers nor scatters: a slice and a pad, both with strides, which XLA fu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -26,6 +27,13 @@ def taps(window: Window) -> list[Sizes]:
 def pad(x: jax.Array, window: Window, value: Any = 0) -> jax.Array:
     """x[n, *input, c] with the window's padding; a negative padding crops."""
     return lax.pad(x, jnp.asarray(value, x.dtype), ((0, 0, 0), *((*p, 0) for p in window.padding), (0, 0, 0)))
+
+
+def crop(x: jax.Array, padding: Sequence[tuple[int, int]]) -> jax.Array:
+    """x[n, *input, c] without what the negative numbers of a padding cut off."""
+    for axis, (low, high) in enumerate(padding, 1):
+        x = lax.slice_in_dim(x, max(-low, 0), x.shape[axis] - max(-high, 0), axis=axis)
+    return x
 
 
 def tap(padded: jax.Array, window: Window, t: Sizes) -> jax.Array:

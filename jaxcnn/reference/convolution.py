@@ -35,10 +35,10 @@ def conv(
     strides, dilations = per_axis(stride, rank), per_axis(dilation, rank)
     spans = span(kernel.shape[:-2], dilations)
     y = lax.conv_general_dilated(
-        wide(x),
+        padded(wide(x), pairs(padding, x.shape[1:-1], spans, strides)),
         wide(kernel),
         window_strides=strides,
-        padding=pairs(padding, x.shape[1:-1], spans, strides),
+        padding="VALID",
         rhs_dilation=dilations,
         dimension_numbers=LAYOUTS[rank],
         feature_group_count=groups,
@@ -71,16 +71,24 @@ def conv_transpose(
         wide(x),
         rotated(wide(kernel), groups),
         window_strides=(1,) * rank,
-        padding=[
-            (f - 1 - low, f - 1 - high)
-            for f, (low, high) in zip(spans, transposed_pairs(padding, spans, strides), strict=True)
-        ],
+        padding=[(f - 1, f - 1) for f in spans],
         lhs_dilation=strides,
         rhs_dilation=dilations,
         dimension_numbers=LAYOUTS[rank],
         feature_group_count=groups,
     )
+    y = padded(y, [(-low, -high) for low, high in transposed_pairs(padding, spans, strides)])
     return with_bias(y, bias).astype(x.dtype)  # [n, *output, c]
+
+
+def padded(x: Array, padding: Sequence[tuple[int, int]]) -> Array:
+    """x[n, *spatial, c] with zeros where the padding is positive, cropped where it is negative.
+
+    Not left to the convolution: XLA's own reads outside its input where low < 0 < high (openxla/xla#48713).
+    """
+    for axis, (low, high) in enumerate(padding, 1):
+        x = lax.slice_in_dim(x, max(-low, 0), x.shape[axis] - max(-high, 0), axis=axis)
+    return jnp.pad(x, [(0, 0), *((max(low, 0), max(high, 0)) for low, high in padding), (0, 0)])
 
 
 def rotated(kernel: Array, groups: int) -> Array:
