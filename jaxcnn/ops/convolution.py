@@ -2,9 +2,9 @@ r"""Convolution: one trilinear form, three contractions, all derivatives of all 
 
     T(x, w, y) = sum over n, o, t, c, k of  x[n, s o + d t - low, c] w[t, c, k] y[n, o, k]
 
-    conv_y (x, w)   y[n,o,k]  = sum over t, c of  x[n, s o + d t - low, c] w[t,c,k]          seed 2, eq. 1; seed 3, eq. 1
-    conv_dx(y', w)  x'[n,i,c] = sum over t, k of  y'[n, (i + low - d t) / s, k] w[t,c,k]      seed 2, eq. 4; seed 0
-    conv_dw(x, y')  w'[t,c,k] = sum over n, o of  x[n, s o + d t - low, c] y'[n,o,k]          seed 2, eq. 2; seed 0
+    conv_y (x, w)   y[n,o,k]  = sum over t, c of  x[n, s o + d t - low, c] w[t,c,k]         seed 2, eq. 1; seed 3, eq. 1
+    conv_dx(y', w)  x'[n,i,c] = sum over t, k of  y'[n, (i + low - d t) / s, k] w[t,c,k]     seed 2, eq. 4; seed 0
+    conv_dw(x, y')  w'[t,c,k] = sum over n, o of  x[n, s o + d t - low, c] y'[n,o,k]         seed 2, eq. 2; seed 0
 
 (o, t, i are positions with one, two or three coordinates; a fraction counts only where it is whole and inside y'; what
 falls on padding is zero.) Each is a partial derivative of T, so the gradient of each is the other two.
@@ -81,8 +81,8 @@ def conv(
         groups: divides both c and k; groups = c is a depthwise convolution.
 
     Returns:
-        [n, *output, k] with output = floor((input + low + high - d (f - 1) - 1) / s) + 1, in x's dtype; sums are carried
-        in float32 at least.
+        [n, *output, k] with output = floor((input + low + high - d (f - 1) - 1) / s) + 1, in x's dtype; sums are
+        carried in float32 at least.
 
     Gradient: `conv_dx` for x, `conv_dw` for the kernel, a sum over batch (and positions) for the bias; keeps x and the
     kernel, no copy. Every order is handwritten.
@@ -102,15 +102,13 @@ def conv(
     x, kernel = floating("conv", x=x, kernel=kernel)
     spatial = images("conv", x)
     _check_kernel("conv", x, kernel, groups)
-    c, features = kernel.shape[-2:]
+    c = kernel.shape[-2]
     if x.shape[-1] != c * groups:
         raise ValueError(
             f"conv: x has {x.shape[-1]} channels (axis -1) but kernel expects {c * groups} (axis -2, {c}, times "
             f"groups={groups}); got {shape('x', x)}, {shape('kernel', kernel)}"
         )
-    where = window(
-        "conv", spatial, kernel.shape[:-2], stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+    where = window("conv", spatial, kernel.shape[:-2], stride=stride, padding=padding, dilation=dilation, groups=groups)
     return with_bias("conv", conv_y(x, kernel, window=where), bias)
 
 

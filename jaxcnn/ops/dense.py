@@ -82,8 +82,8 @@ def dense(
     Source: seed 2, eq. 7 to 10; seed 4, question 2.
 
     >>> import jax.numpy as jnp
-    >>> dense(jnp.array([[1., 2.]]), jnp.array([[.1, .2], [.3, .4]]))  # seed 4: s(1) = (0.7, 1)
-    Array([[0.7, 1. ]], dtype=float32)
+    >>> dense(jnp.array([[1., 2.]]), jnp.array([[1., 2.], [3., 4.]]))  # seed 4: ten times s(1) = (0.7, 1)
+    Array([[ 7., 10.]], dtype=float32)
     """
     x, kernel = floating("dense", x=x, kernel=kernel)
     if x.ndim != 2 or kernel.ndim != 2:

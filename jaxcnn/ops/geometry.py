@@ -7,6 +7,7 @@ anything is compiled.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import numpy as np
 
@@ -57,8 +58,8 @@ def window(
 
 def per_axis(layer: str, name: str, value: Ints, rank: int) -> Sizes:
     """One positive integer per spatial axis, from one integer or a sequence."""
-    values = (value,) * rank if is_integer(value) else tuple(value) if isinstance(value, Sequence) else None
-    if values is None or not all(is_integer(v) for v in values):
+    values = tuple(value) if isinstance(value, Sequence) else (value,) * rank
+    if not all(is_integer(v) for v in values):
         raise TypeError(f"{layer}: {name} must be an integer or a sequence of integers, got {value!r}")
     if len(values) != rank:
         raise ValueError(
@@ -75,7 +76,7 @@ def padding_pairs(
 ) -> tuple[tuple[int, int], ...]:
     """(low, high) per axis from a word, an integer, or explicit pairs.
 
-    "VALID" pads nothing. "SAME" pads so that output = ceil(n / s), the odd one at the high end (S1.04 for even windows).
+    "VALID" pads nothing; "SAME" pads so that output = ceil(n / s), an odd one at the high end (ledger S1.04).
     """
     rank = len(input)
     if isinstance(padding, str):
@@ -91,19 +92,20 @@ def padding_pairs(
         ]
         return tuple((total // 2, total - total // 2) for total in totals)
     if is_integer(padding):
-        return ((int(padding), int(padding)),) * rank  # type: ignore[arg-type]
+        return ((int(padding), int(padding)),) * rank
     pairs = tuple(padding) if isinstance(padding, Sequence) else ()
     if not pairs or not all(isinstance(p, Sequence) and len(p) == 2 and all(map(is_integer, p)) for p in pairs):
         raise TypeError(
-            f'{layer}: padding must be "VALID", "SAME", an integer, or a (low, high) pair of integers per spatial axis, '
-            f"got {padding!r}"
+            f'{layer}: padding must be "VALID", "SAME", an integer, or a (low, high) pair of integers per spatial '
+            f"axis, got {padding!r}"
         )
     if len(pairs) != rank:
         raise ValueError(f"{layer}: padding={padding!r} has {len(pairs)} pairs but x has {rank} spatial axes")
-    return tuple((int(low), int(high)) for low, high in pairs)
+    return tuple((low, high) for low, high in np.array(pairs).tolist())
 
 
-def is_integer(value: object) -> bool:
+def is_integer(value: object) -> TypeGuard[int]:
+    """An int or a numpy integer, but no bool."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
@@ -132,8 +134,7 @@ def transposed_window(
         for axis, n in enumerate(input):
             if n < 1:
                 raise ValueError(
-                    f"{layer}: padding {pairs[axis]} on spatial axis {axis} leaves no output "
-                    f"(({output[axis]} - 1) * {strides[axis]} + {spans[axis]} - {pairs[axis][0]} - {pairs[axis][1]} = {n}); "
-                    f"use less padding"
+                    f"{layer}: padding {pairs[axis]} on spatial axis {axis} leaves no output of the "
+                    f"{(output[axis] - 1) * strides[axis] + spans[axis]} that {output[axis]} inputs reach; pad less"
                 )
     return window(layer, input, size, stride=strides, padding=padding, dilation=dilations, groups=groups)

@@ -15,7 +15,6 @@ from functools import reduce
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -203,6 +202,6 @@ def _sees_something(layer: str, where: Window) -> None:
         blind = np.flatnonzero(~where.inside(axis).any(1))
         if blind.size:
             raise ValueError(
-                f"{layer}: with padding {pair} on spatial axis {axis} the window at output {blind[0]} sees padding only; "
-                f"pad less than the window spans ({where.span[axis]})"
+                f"{layer}: with padding {pair} on spatial axis {axis} the window at output {blind[0]} sees padding "
+                f"only; pad less than the window spans ({where.span[axis]})"
             )
