@@ -1,0 +1,132 @@
+"""Pictures of the small studies: depth, activations, weights' scale, saturation, boundaries, translation."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+
+from analysis.linear_maps import equivariance_errors
+from analysis.linear_maps.pictures import draw_shifts
+from analysis.worked_examples.studies import activations, perceptron, softmax
+from jaxcnn import networks
+
+Columns = dict[str, np.ndarray]
+
+
+def training_comparison(figure: Figure) -> Columns:
+    """S0.39: the final losses of 20 pairs of runs, and the confidence interval of their difference."""
+    figure.set_size_inches(7.5, 3.2)
+    found = activations.compare_training(seeds=20)
+    left, right = figure.subplots(1, 2, width_ratios=(3, 1))
+    seeds = np.arange(found.relu.size)
+    left.plot(seeds, found.relu, "o", label="ReLU")
+    left.plot(seeds, found.leaky, "s", label="leaky ReLU", markersize=5)
+    left.set(xlabel="seed", ylabel="loss after 300 steps", ylim=(0, None))
+    left.legend()
+    low, high = found.interval
+    right.errorbar([0], [(low + high) / 2], yerr=[(high - low) / 2], fmt="o", capsize=6, color="black")
+    right.axhline(0, color="tab:red", linewidth=1)
+    right.set(xticks=[], ylabel="leaky - ReLU, 95 % interval", title="differs" if found.differs else "no difference")
+    return {"seed": seeds, "relu": found.relu, "leaky": found.leaky}
+
+
+def gradient_against_depth(figure: Figure) -> Columns:
+    """S0.40 and S0.42: the first layer's gradient norm over the last's, against depth."""
+    figure.set_size_inches(6, 3.6)
+    depths = np.array([2, 5, 10, 15, 20])
+    ax = figure.subplots()
+    found = {}
+    for name, variance in (("sigmoid", 1 / 16), ("relu", 2 / 16), ("leaky_relu", 2 / 16)):
+        found[name] = activations.gradient_ratios(name, depths, variance)
+        ax.semilogy(depths, found[name], "o-", label=name.replace("_", " "))
+    ax.set(xlabel="layers", ylabel="gradient norm, first / last layer")
+    ax.legend()
+    ax.grid(alpha=0.3)
+    return {"depth": depths, **found}
+
+
+def initial_scale(figure: Figure) -> Columns:
+    """S2.34: gradient norms of seed 2's network at its first step, against the scale of its weights."""
+    figure.set_size_inches(6, 3.6)
+    scales = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
+    norms = np.array([softmax.first_gradients("he", scale).norms for scale in scales])
+    ax = figure.subplots()
+    for column, name in zip(norms.T, ("conv1", "conv2", "dense1", "dense2"), strict=True):
+        ax.loglog(scales, column, "o-", label=name)
+    ax.axhline(np.sqrt(2), color="black", linestyle="--", label=r"bound of the softmax, $\sqrt{2}$")
+    ax.set(xlabel="weights, as a multiple of He's", ylabel="gradient norm of the kernel")
+    ax.legend(fontsize=8)
+    return {"scale": scales, **dict(zip(("conv1", "conv2", "dense1", "dense2"), norms.T, strict=True))}
+
+
+def saturation(figure: Figure) -> Columns:
+    """S4.03: the tanh perceptron's gradient norm against the scale of its weights."""
+    figure.set_size_inches(6, 3.4)
+    scales = np.logspace(-1, 3, 33)
+    norms = perceptron.gradient_norms(np.random.default_rng(70).normal(size=3), scales)
+    ax = figure.subplots()
+    ax.loglog(scales[norms > 0], norms[norms > 0], "o-")
+    if np.any(norms == 0):
+        ax.axvspan(scales[norms == 0][0], scales[-1], color="tab:red", alpha=0.2, label="exactly zero")
+        ax.legend()
+    ax.set(xlabel="scale of w", ylabel=r"norm of $\nabla E_{in}$")
+    ax.grid(alpha=0.3)
+    return {"scale": scales, "norm": norms}
+
+
+def piecewise_function(figure: Figure) -> Columns:
+    """S2.42 and S2.43: eq. 23, its three sign changes, and eq. 24 as printed."""
+    from analysis.worked_examples.seed2_boundary import KNOTS, f, pieces
+
+    figure.set_size_inches(7, 3.6)
+    x = np.linspace(-2, 9, 1101)
+    ax = figure.subplots()
+    ax.plot(x, f(x), label="eq. 23", linewidth=2)
+    wrong = pieces(x, constants=False)
+    wrong[np.min(np.abs(x[:, None] - KNOTS), 1) < 0.005] = np.nan
+    ax.plot(x, wrong, "--", color="tab:red", label="eq. 24 as printed", linewidth=1)
+    ax.plot([3, 14 / 3, 22 / 3], [0, 0, 0], "ko", label="sign changes: 3, 14/3, 22/3")
+    ax.axhline(0, color="0.5", linewidth=0.8)
+    ax.set(xlabel="$x$", ylabel="$f(x)$", ylim=(-8, 8), xticks=range(-2, 10))
+    ax.legend(fontsize=8)
+    return {"x": x, "f": f(x)}
+
+
+def decision_boundary(figure: Figure) -> Columns:
+    """S2.38: the boundary x2 = f(x1) with the seven points above and below it."""
+    from analysis.worked_examples.seed2_boundary import f
+
+    figure.set_size_inches(6.5, 3.8)
+    x = np.linspace(-1, 9, 501)
+    points = np.array([0.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0])
+    ax = figure.subplots()
+    ax.fill_between(x, f(x), 7, alpha=0.15, color="tab:blue")
+    ax.fill_between(x, f(x), -7, alpha=0.15, color="tab:orange")
+    ax.plot(x, f(x), color="black", label="$x_2 = f(x_1)$, eq. 23")
+    ax.plot(points, f(points) + 1, "o", color="tab:blue", label="class +1")
+    ax.plot(points, f(points) - 1, "s", color="tab:orange", label="class -1")
+    ax.set(xlabel="$x_1$", ylabel="$x_2$", ylim=(-7, 7))
+    ax.legend(fontsize=8)
+    return {"x1": x, "x2": f(x)}
+
+
+def translation_maps(figure: Figure) -> None:
+    """S3.23: equivariance error per layer over shifts, of the example's image blown up and a strided layer added."""
+    from analysis.worked_examples.seed3_translation import FILTERS, IMAGE
+
+    figure.set_size_inches(10, 3.2)
+    network = networks.serial(
+        conv=networks.conv(2, 3, bias=None),
+        relu=networks.relu(),
+        pool=networks.max_pool(2, stride=1),
+        wide=networks.max_pool(2),
+    )
+    params = {"conv": {"kernel": jnp.asarray(np.moveaxis(FILTERS, 0, -1)[:, :, None], jnp.float32)}}
+    x = jax.image.resize(jnp.asarray(IMAGE, jnp.float32), (12, 12), "linear")[None, :, :, None]
+    shifts = [(down, right) for down in range(-3, 4) for right in range(-3, 4)]
+    errors = equivariance_errors(network, params, x, shifts)
+    titles = {"conv": "convolution", "pool": "pool, stride 1", "wide": "pool, stride 2"}
+    for ax, (path, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
+        draw_shifts(errors[path].reshape(7, 7), ax, title=title)
