@@ -31,7 +31,7 @@ def half(condition: Array, tie: Array) -> Array:
 
 # df/dx from (y, x), one entry per operation of one argument.
 UNARY: dict[str, Callable[..., Any]] = {
-    "abs": lambda y, x: jnp.sign(x),
+    "abs": lambda y, x: jnp.where(x >= 0, 1.0, -1.0),
     "acos": lambda y, x: -1 / jnp.sqrt((1 - x) * (1 + x)),
     "asin": lambda y, x: 1 / jnp.sqrt((1 - x) * (1 + x)),
     "asinh": lambda y, x: 1 / jnp.sqrt(1 + x * x),
@@ -102,7 +102,7 @@ CONSTANT = (
 SELECTING = ("reduce_max", "reduce_min")
 
 
-def unary(derivative: Callable[..., Any], t: Array, y: Any, x: Array, **params: Any) -> tuple[Any, ...]:
+def unary(derivative: Callable[..., Any], t: Array, y: Any, x: Array, /, **params: Any) -> tuple[Any, ...]:
     power = {"y_": params["y"]} if "y" in params else {}  # integer_pow's exponent is called y
     return (t * derivative(y, x, **power),)
 

@@ -80,7 +80,7 @@ def called(params: dict[str, Any]) -> Any:
     """The jaxpr of a call that simply runs it, closed; None for any other equation."""
     if not {"jaxpr", "call_jaxpr"}.intersection(params) or {"cond_jaxpr", "length", "branches"}.intersection(params):
         return None
-    inner = params.get("call_jaxpr", params.get("jaxpr"))
+    inner: Any = params.get("call_jaxpr", params.get("jaxpr"))
     return inner if isinstance(inner, core.ClosedJaxpr) else core.ClosedJaxpr(inner, ())
 
 

@@ -13,6 +13,7 @@ values weigh less in every gradient of the kernel.
 from __future__ import annotations
 
 from functools import reduce
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ import numpy as np
 
 from jaxcnn import ops
 
-MODES = {"valid": None, "same": "constant", "circular": "wrap", "reflect": "reflect"}
+MODES: dict[str, Any] = {"valid": None, "same": "constant", "circular": "wrap", "reflect": "reflect"}
 
 
 def pad(x: jax.Array, size: int, mode: str) -> jax.Array:

@@ -57,7 +57,7 @@ def activities(network: Network, params: Any, x: jax.Array) -> dict[str, jax.Arr
 def equivariance_errors(
     network: Network, params: Any, x: jax.Array, shifts: Sequence[Shift], interior: bool = False
 ) -> dict[str, np.ndarray]:
-    """Relative equivariance error of every layer at every shift, {path: [shifts]}; NaN where the stride does not divide.
+    """Relative equivariance error of every layer at every shift, {path: [shifts]}; NaN where the stride divides not.
 
     Args:
         network: serial, of image layers first.
@@ -71,7 +71,7 @@ def equivariance_errors(
     for by in shifts:
         after = activities(network, params, shift(x, by))
         for path, y in before.items():
-            errors[path].append(relative_error(y, after[path], by, strides[path], x.shape[1:3], interior))
+            errors[path].append(relative_error(y, after[path], by, strides[path], (x.shape[1], x.shape[2]), interior))
     return {path: np.array(values) for path, values in errors.items()}
 
 

@@ -4,7 +4,7 @@
     jaxcnn examples S2.07         one row in full: equation, code, numbers, picture
     jaxcnn examples --errata      the rows where the printed text is wrong, with what is right
 
-A row is an `Entry` in one of the `seed*` modules; `judge` decides from its run whether it holds. `ENTRIES` has them all.
+A row is an `Entry` in one of the `seed*` modules; `judge` decides from its run whether it holds. `ENTRIES` has all.
 """
 
 from analysis.worked_examples.catalogue import ENTRIES, select

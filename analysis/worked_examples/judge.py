@@ -105,7 +105,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class Missing:
-    """Something the document refers to and does not contain; `supplied` says what stands in for it here, if anything."""
+    """Something the document refers to and does not contain; `supplied` says what stands in for it here, if
+    anything.
+    """
 
     what: str
     supplied: str
@@ -145,14 +147,21 @@ def decide(findings: list[Finding]) -> Verdict:
 
 def equal(a: Any, b: Any) -> bool:
     """Same shape and, relative to the largest entry, same values (NaN and infinity where the other has them)."""
+    if is_ragged(a) or is_ragged(b):
+        return len(a) == len(b) and all(map(equal, a, b))
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape:
         return False
     if a.dtype.kind in "USO" or b.dtype.kind in "USO":
-        return bool(np.all(a == b))
+        return bool(np.all(a == b))  # names
     finite = np.abs(b[np.isfinite(b)])
     scale = max(float(finite.max(initial=0)), 1e-6)
     return bool(np.allclose(a.astype(float), b.astype(float), rtol=0, atol=TOLERANCE * scale, equal_nan=True))
+
+
+def is_ragged(value: Any) -> bool:
+    """Whether it is a list of parts of different shapes, such as sizes."""
+    return isinstance(value, (list, tuple)) and len({np.shape(part) for part in value if not is_ragged(part)}) > 1
 
 
 def rounds(says: Printed, truth: Any) -> bool:
@@ -165,6 +174,8 @@ def rounds(says: Printed, truth: Any) -> bool:
 
 def distance(a: Any, b: Any) -> float | None:
     """The largest absolute difference of two arrays of one shape."""
+    if is_ragged(a) or is_ragged(b):
+        return None
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape or not a.size or a.dtype.kind not in "fiu" or b.dtype.kind not in "fiu":
         return None

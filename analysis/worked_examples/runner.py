@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import jax
+import numpy as np
+from matplotlib.figure import Figure
 
 from analysis.worked_examples.entry import Entry
 from analysis.worked_examples.judge import Finding, Verdict, decide
@@ -36,6 +38,19 @@ def run(entry: Entry) -> Outcome:
 def run_all(entries: Iterable[Entry]) -> Iterator[Outcome]:
     """Compute entries one after the other."""
     return map(run, entries)
+
+
+def draw(entry: Entry) -> tuple[Figure, Mapping[str, np.ndarray] | None]:
+    """An entry's picture, and the columns of numbers behind it.
+
+    Raises:
+        ValueError: the entry has none.
+    """
+    if entry.picture is None:
+        raise ValueError(f"examples: {entry.id} has no picture")
+    figure = Figure(layout="constrained")
+    with jax.enable_x64(True):
+        return figure, entry.picture(figure)
 
 
 def tally(outcomes: Iterable[Outcome]) -> Counter[Verdict]:

@@ -14,7 +14,7 @@ from analysis.worked_examples import pictures
 from analysis.worked_examples.entry import entry
 from analysis.worked_examples.judge import Claim, Experiment, Finding, Missing
 from analysis.worked_examples.studies import activations as study
-from analysis.worked_examples.truth import gradients, map_twice, normal, pullbacks, values
+from analysis.worked_examples.truth import map_twice, normal, pullbacks, values
 
 X = np.array([-3, -2, -1, -0.5, 0.5, 1, 2, 3])
 MANY = normal(12, 100_000)
@@ -187,7 +187,7 @@ def speed_of_training() -> Experiment:
     )
 
 
-@entry("S0.40", "Ex. 2, vanishing gradient", "With sigmoids and more layers the gradient approaches zero in the first layers.",
+@entry("S0.40", "Ex. 2, vanishing gradient", "With sigmoids and many layers the first layers' gradient tends to zero.",
        formula=r"\sigma'\le\tfrac14", picture=pictures.gradient_against_depth)  # fmt: skip
 def vanishing() -> list[Finding]:
     """Ratio of the first to the last layer's gradient norm: width 16, weights N(0, 1/16), mean of 5 seeds."""

@@ -139,12 +139,13 @@ def half_squares() -> list[Finding]:
     """Its gradient by y is y - t."""
     y, t = normal(1, 1, 7), normal(2, 1, 7)
 
-    def loss(ops: Any, y: Any) -> jax.Array:
+    def loss(ops: Any, y: Any, t: Any) -> jax.Array:
         return ops.half_squared_error(jnp.asarray(y), jnp.asarray(t))[0]
 
     return [
-        Claim("E", np.sum((t - y) ** 2) / 2, values(loss, y)),
-        Claim("dE/dy = y - t", y - t, gradients(loss, y)),
+        Claim("E", np.sum((t - y) ** 2) / 2, values(loss, y, t)),
+        Claim("dE/dy = y - t", y - t, gradients(loss, y, t)),
+        Claim("dE/dt = t - y", t - y, gradients(loss, y, t, by=1)),
     ]
 
 

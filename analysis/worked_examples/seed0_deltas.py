@@ -34,7 +34,6 @@ from analysis.worked_examples.truth import (
     normal,
     pullbacks,
     rotate,
-    square,
     taps,
     values,
     windows,
@@ -149,7 +148,8 @@ def which_derivative() -> Claim:
 
 @entry(
     "S0.23", "Deltas, result", "The delta of a layer from the deltas of the next, for one filter.",
-    formula=r"\frac{\partial E}{\partial x^l_{i',j'}}=\sum_{m}\sum_{n}\delta^{l+1}_{i'-m,j'-n}w^{l+1}_{m,n}f'(x^l_{i',j'})",
+    formula=r"\frac{\partial E}{\partial x^l_{i',j'}}=\sum_{m}\sum_{n}\delta^{l+1}_{i'-m,j'-n}w^{l+"
+    r"1}_{m,n}f'(x^l_{i',j'})",
 )  # fmt: skip
 def delta_of_one_filter() -> list[Finding]:
     """With zeros outside: the full correlation of delta with the rotated kernel, times f'."""
@@ -176,7 +176,8 @@ def many_filters(ops: Any, x: Any) -> jax.Array:
 
 @entry(
     "S0.24", "Deltas, result", "The same formula for the pictured network, whose layers have several filters.",
-    formula=r"\frac{\partial E}{\partial x^l_{i',j'}}=\sum_{m}\sum_{n}\delta^{l+1}_{i'-m,j'-n}w^{l+1}_{m,n}f'(x^l_{i',j'})",
+    formula=r"\frac{\partial E}{\partial x^l_{i',j'}}=\sum_{m}\sum_{n}\delta^{l+1}_{i'-m,j'-n}w^{l+"
+    r"1}_{m,n}f'(x^l_{i',j'})",
     corrected=r"$\delta^l_{c,i',j'}=f'(x^l_{c,i',j'})\sum_q\sum_{m,n}\delta^{l+1}_{q,i'-m,j'-n}w^{l+1}_{q,c,m,n}$",
 )  # fmt: skip
 def delta_sums_over_filters() -> Claim:
@@ -204,9 +205,11 @@ def unpool(kind: str, x: np.ndarray, d: np.ndarray) -> np.ndarray:
 
 
 @entry(
-    "S0.25", "Deltas vs. picture", "The pictured network pools between its convolutions; the formula has no pool in it.",
+    "S0.25", "Deltas vs. picture",
+    "The pictured network pools between its convolutions; the formula has no pool in it.",
     formula=r"\delta^l=f'(x^l)\sum\delta^{l+1}w^{l+1}",
-    corrected=r"the pool's rule comes before $f'$: $\delta^l=f'(x^l)\odot\mathrm{unpool}\left(\sum\delta^{l+1}w^{l+1}\right)$",
+    corrected=r"the pool's rule comes before $f'$: $\delta^l=f'(x^l)\odot\mathrm{unpool}\left(\sum\delta^{l+"
+    r"1}w^{l+1}\right)$",
 )  # fmt: skip
 def delta_through_pool() -> list[Finding]:
     """Without the pool's rule the deltas have the pooled map's size; repeating them does not mend it."""

@@ -39,7 +39,7 @@ def default_uniform(key: jax.Array, shape: Any, dtype: Any = jnp.float32) -> jax
 
 def alexnet() -> networks.Network:
     """Krizhevsky 2014, in its one-tower form: five convolutions, three pools, three dense layers."""
-    draw = {"kernel_init": default_uniform}
+    draw: dict[str, Any] = {"kernel_init": default_uniform}
     return networks.serial(
         conv1=networks.conv(64, 11, stride=4, padding=2, **draw),
         relu1=networks.relu(),

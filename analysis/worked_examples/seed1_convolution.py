@@ -86,7 +86,8 @@ def first_outputs() -> Claim:
 
 
 @entry(
-    "S1.06", "eq. 1", "The layer is a matrix; its first row is printed 0, w2, w3, 0, ... and its last ..., 0, w1, w2, 0.",
+    "S1.06", "eq. 1",
+    "The layer is a matrix; its first row is printed 0, w2, w3, 0, ... and its last ..., 0, w1, w2, 0.",
     formula=r"\begin{bmatrix}0&w_2&w_3&0&\dots&0\\w_1&w_2&w_3&0&\dots&0\\0&w_1&w_2&w_3&\dots&0\\"
     r"\vdots&&&w_1&w_2&0\end{bmatrix}",
     corrected=r"first row $[w_2,w_3,0,\dots,0]$, last row $[0,\dots,0,w_1,w_2]$; rows 2 and 3 are right",
@@ -160,7 +161,8 @@ def cost(ops: Any, w: Any) -> jax.Array:
 
 
 @entry(
-    "S1.12", "Q1 B", "The update by stochastic gradient descent (n is the rate, w1 and w2 the weights before and after).",
+    "S1.12", "Q1 B",
+    "The update by stochastic gradient descent (n is the rate, w1 and w2 the weights before and after).",
     formula=r"w_2=w_1+n\frac{\partial J}{\partial w}", corrected=r"$w_2=w_1-n\frac{\partial J}{\partial w}$",
 )  # fmt: skip
 def sign_of_the_step() -> list[Finding]:
@@ -272,7 +274,8 @@ def first_full_position() -> Claim:
 
 
 @entry(
-    "S1.20", "Q1 C", "It contributes x_K w_K to the first output, and so on until output K-1, where it contributes x_K w_1.",
+    "S1.20", "Q1 C",
+    "It contributes x_K w_K to the first output, and so on until output K-1, where it contributes x_K w_1.",
     formula=r"x_Kw_1\ \text{in}\ \hat x_{K-1}", corrected=r"$x_Kw_1$ is in output $K$; output $K-1$ has $x_Kw_2$",
 )  # fmt: skip
 def last_contribution() -> list[Finding]:
@@ -297,8 +300,10 @@ def earlier_with_padding() -> list[Finding]:
 
 
 @entry(
-    "S1.22", "Q1 C", "Data near the boundaries then contribute much more to the output than just those values in the middle.",
-    corrected=r"more than without padding, but still less than the middle: $x_1$ has $(K+1)/2$ products, a middle value $K$",
+    "S1.22", "Q1 C",
+    "Data near the boundaries then contribute much more to the output than just those values in the middle.",
+    corrected=r"more than without padding, but still less than the middle: $x_1$ has $(K+1)/2$ products, a "
+    r"middle value $K$",
     picture=pictures.padding_heat_maps,
 )  # fmt: skip
 def boundary_is_not_above_middle() -> list[Finding]:

@@ -36,7 +36,8 @@ def returned(x: Any, k: int, s: int, upstream: np.ndarray) -> np.ndarray:
 
 
 def printed_cases(x: Any, k: int) -> np.ndarray:
-    """The printed rule: 1 where x_i > x_(i+1) > ... > x_(i+K-1), else 0; undefined (NaN) where that runs off the end."""
+    """The printed rule: 1 where x_i > x_(i+1) > ... > x_(i+K-1), else 0; undefined (NaN) where that runs off
+    the end."""
     steps = [np.diff(x[i : i + k]) for i in range(len(x))]
     return np.array([float(np.all(d < 0)) if i + k <= len(x) else np.nan for i, d in enumerate(steps)])
 
@@ -114,7 +115,8 @@ def larger_wins() -> list[Finding]:
 def zeros_elsewhere() -> list[Finding]:
     return [
         Claim(f"entries at K = {k}, S = {s}", [
-            [float(i == s * row + np.argmax(window)) for i in range(len(x))] for row, window in enumerate(windows(x, k, s))
+            [float(i == s * row + np.argmax(window)) for i in range(len(x))]
+            for row, window in enumerate(windows(np.array(x), k, s))
         ], jacobians(lambda ops, x, k=k, s=s: pool(ops, x, k, s), np.array(x, float)))
         for x, k, s in CASES
     ]  # fmt: skip
@@ -122,12 +124,14 @@ def zeros_elsewhere() -> list[Finding]:
 
 @entry(
     "S1.32", "Q2 A", "The input's gradient.",
-    formula=r"\left(\frac{\delta C}{\delta x}\right)_i=\begin{cases}1&x_i>x_{i+1}>\dots>x_{i+K-1}\\0&\text{otherwise}\end{cases}",
+    formula=r"\left(\frac{\delta C}{\delta x}\right)_i=\begin{cases}1&x_i>x_{i+1}>\dots>x_{i+K-1}\\0&"
+    r"\text{otherwise}\end{cases}",
     corrected=r"$\left(\frac{\partial C}{\partial x}\right)_i=\sum_k\frac{\partial C}{\partial\hat x_k}"
     r"\mathbf 1[i=\arg\max\ \text{of window}\ k]$",
 )  # fmt: skip
 def input_gradient() -> list[Finding]:
-    """Three faults: the upstream gradient is missing, "largest" is not "decreasing", and all windows that hold i count."""
+    """Three faults: the upstream gradient is missing, "largest" is not "decreasing", and all windows that hold
+    i count."""
     found = []
     for x, k, s in CASES:
         upstream = 10.0 * np.arange(1, outputs(x, k, s) + 1)
@@ -143,10 +147,11 @@ def input_gradient() -> list[Finding]:
 )  # fmt: skip
 def how_many_ones() -> list[Finding]:
     """x = (1, 2, 3, 4, 5) has 4 of them and x = (1, 3, 2) a single one, of value 2; K = 2 in both."""
+
+    def ones(x: list[int]) -> np.ndarray:
+        return np.asarray(pullbacks(lambda ops, x: pool(ops, x, 2, 1), np.ones(len(x) - 1), np.array(x, float)).hand)
+
     count = lambda x: int(np.count_nonzero(ones(x)))  # noqa: E731
-    ones = lambda x: np.asarray(  # noqa: E731
-        pullbacks(lambda ops, x: pool(ops, x, 2, 1), np.ones(len(x) - 1), np.array(x, float)).hand
-    )
     return [
         Claim("nonzero entries", [2, 2], [count([1, 2, 3, 4, 5]), count([1, 3, 2])], corrected=[4, 1]),
         Claim("at most min(N, Z) of them", [True, True], [count([1, 2, 3, 4, 5]) <= 4, count([1, 3, 2]) <= 2]),

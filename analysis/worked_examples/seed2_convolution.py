@@ -5,6 +5,7 @@ Both layers of the document with random numbers: 1x28x28 by 4 kernels of 5x5, an
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -120,7 +121,8 @@ def kernel_gradient_printed(x: np.ndarray, dy: np.ndarray) -> list[list[np.ndarr
     formula=r"\frac{\partial E}{\partial K_{ij}}=X_j\star\frac{\partial E}{\partial Y_i}",
 )  # fmt: skip
 def kernel_gradient() -> list[Finding]:
-    """Valid, for both layers. It is bilinear in X and the upstream gradient, so its own derivatives are convolutions."""
+    """Valid, for both layers. It is bilinear in X and the upstream gradient, so its own derivatives are
+    convolutions."""
     found: list[Finding] = []
     for name, (x, k, b, dy) in LAYERS.items():
         truth = pullbacks(lambda ops, k, x=x, b=b: conv(ops, x, k, b), dy, k)
@@ -128,18 +130,42 @@ def kernel_gradient() -> list[Finding]:
     x, v = SMALL_X, normal(28, 2, 2)
     slope = lambda ops, dy: jax.vjp(lambda k: small(ops, k), jnp.asarray(SMALL_K))[1](dy)[0]  # noqa: E731
     again = pullbacks(slope, v, SMALL_DY)
-    return [*found, Claim("the derivative of dE/dK by dE/dY, along v: X star v", correlate(x, v), again)]
+
+    def by_x(ops: Any, x: Any) -> jax.Array:
+        _, pull = jax.vjp(lambda k: conv(ops, x, k, np.zeros((1, 2, 2))), jnp.asarray(SMALL_K)[None, None])
+        return pull(jnp.asarray(SMALL_DY)[None])[0]
+
+    return [
+        *found,
+        Claim("the derivative of dE/dK by dE/dY, along v: X star v", correlate(x, v), again),
+        Claim(
+            "by X, along v: dE/dY spread over v",
+            full(SMALL_DY, rotate(v)),
+            map_twice(lambda d: d[0], pullbacks(by_x, v[None, None], x[None])),
+        ),
+    ]
 
 
 @entry(
-    "S2.06", "eq. 3", "The bias's gradient.", formula=r"\frac{\partial E}{\partial B_i}=\frac{\partial E}{\partial Y_i}",
+    "S2.06", "eq. 3",
+    "The bias's gradient.", formula=r"\frac{\partial E}{\partial B_i}=\frac{\partial E}{\partial Y_i}",
 )  # fmt: skip
 def bias_gradient() -> list[Finding]:
     """For one bias per position; for one per channel it is the sum over positions."""
     x, k, b, dy = LAYERS["layer 2"]
     channel = pullbacks(lambda ops, b: depth_first(ops.conv(image(x), taps(k), b)), dy, jnp.zeros(8))
+
+    def back(ops: Any, dy: Any) -> jax.Array:
+        return jax.vjp(lambda b: depth_first(ops.conv(image(x), taps(k), b)), jnp.zeros(8))[1](dy)[0]
+
+    def twice_back(ops: Any, v: Any) -> jax.Array:
+        return jax.vjp(partial(back, ops), jnp.asarray(dy))[1](v)[0]
+
+    v = normal(29, 8)
     return [
         Claim("dE/dB", dy, pullbacks(lambda ops, b: conv(ops, x, k, b), dy, b)),
+        Claim("a sum's own gradient spreads", np.broadcast_to(v[:, None, None], dy.shape), pullbacks(back, v, dy)),
+        Claim("and that one's sums", dy.sum((1, 2)), pullbacks(twice_back, dy, v)),
         Claim("with one bias per channel", dy.sum((1, 2)), channel),
     ]
 
@@ -160,8 +186,8 @@ def input_gradient_truth(layer: Layer) -> Twice:
     r"\sum_{i=1}^d\frac{\partial E}{\partial Y_i}\star_{\mathrm{full}}R^{180}(K_{ij})$",
 )  # fmt: skip
 def input_gradient() -> list[Finding]:
-    """Eq. 1 uses n for the input maps: 1 of 4 output maps would count in layer 1, and 4 of 8 in layer 2. And where eq. 1
-    and 2 star without padding, this star needs zeros all around: without them the sizes are wrong."""
+    """Eq. 1 uses n for the input maps: 1 of 4 output maps would count in layer 1, and 4 of 8 in layer 2. And where
+    eq. 1 and 2 star without padding, this star needs zeros all around: without them the sizes are wrong."""
     found: list[Finding] = []
     for name, layer in LAYERS.items():
         d, n = layer.k.shape[:2]
@@ -177,7 +203,8 @@ def input_gradient() -> list[Finding]:
 
 @entry(
     "S2.08", "text", "The derivative with respect to a matrix is not defined in mathematics.",
-    corrected="the gradient of a number by a matrix is defined entry by entry, as the next two lines of the document do",
+    corrected="the gradient of a number by a matrix is defined entry by entry, as the next two lines of the "
+    "document do",
 )  # fmt: skip
 def gradient_by_a_matrix() -> list[Finding]:
     """It exists: difference quotients of every entry converge to the entries of one matrix."""
@@ -206,7 +233,8 @@ def matrix_of_derivatives() -> Claim:
 
 @entry(
     "S2.10", "eq. for k11", "One entry written out.",
-    formula=r"\frac{\partial E}{\partial k_{11}}=\frac{\partial E}{\partial y_{11}}x_{11}+\frac{\partial E}{\partial y_{12}}"
+    formula=r"\frac{\partial E}{\partial k_{11}}=\frac{\partial E}{\partial y_{11}}x_{11}+\frac{\partial E}{"
+    r"\partial y_{12}}"
     r"x_{12}+\frac{\partial E}{\partial y_{21}}x_{21}+\frac{\partial E}{\partial y_{22}}x_{22}",
 )  # fmt: skip
 def first_entry() -> list[Finding]:

@@ -62,7 +62,8 @@ def forward() -> Claim:
 @entry(
     "S2.14", "1.2, picture", "A 4x4 input and, after the arrow, what is said to be the output: 0 0 / 1 0.",
     formula=r"\begin{matrix}4&5&2&2\\6&3&7&1\\9&7&5&2\\2&5&1&4\end{matrix}\ \to\ \begin{matrix}0&0\\1&0\end{matrix}",
-    corrected=r"output $\begin{matrix}6&7\\9&5\end{matrix}$, cache $\begin{matrix}0&0&0&0\\1&0&1&0\\1&0&1&0\\0&0&0&0\end{matrix}$; "
+    corrected=r"output $\begin{matrix}6&7\\9&5\end{matrix}$, cache $\begin{matrix}0&0&0&0\\1&0&1&0\\1&0&1&0"
+    r"\\0&0&0&0\end{matrix}$; "
     "the printed block is the cache's upper left quarter",
     picture=pictures.pooling_example,
 )  # fmt: skip
@@ -110,6 +111,11 @@ def backward() -> list[Finding]:
         Claim("sizes as written agree", (4, 24, 24), DMAPS.shape, corrected=(4, 12, 12)),
         Claim("Cache * v, pooled", windows(cache(PICTURE) * v, 2, 2).sum((2, 3)), pullbacks(back, v, UPSTREAM)),
         Claim("the same for a mean", windows(v, 2, 2).mean((2, 3)), pullbacks(mean_back, v, UPSTREAM)),
+        Claim(
+            "and back once more",
+            cache(PICTURE) * upsample(UPSTREAM),
+            pullbacks(lambda ops, v: jax.vjp(lambda dy: back(ops, dy), jnp.asarray(UPSTREAM))[1](v)[0], UPSTREAM, v),
+        ),
     ]
 
 
@@ -147,8 +153,14 @@ def dense_sizes() -> list[Finding]:
     "The weights' gradient.",
     formula=r"\frac{\partial E}{\partial W}=\frac{\partial E}{\partial Y}\cdot X^T",
 )
-def dense_weights() -> Claim:
-    return Claim("dE/dW", np.outer(Y_UP, INPUT), pullbacks(dense, Y_UP, INPUT, W, B, by=1))
+def dense_weights() -> list[Finding]:
+    """Bilinear in the upstream gradient and X; so its own derivatives are matrix products again."""
+    v, slope = normal(43, 10, 128), lambda ops, dy, x: jax.vjp(lambda w: dense(ops, x, w, B), jnp.asarray(W))[1](dy)[0]
+    return [
+        Claim("dE/dW", np.outer(Y_UP, INPUT), pullbacks(dense, Y_UP, INPUT, W, B, by=1)),
+        Claim("its derivative by dE/dY, along V: V X", v @ INPUT, pullbacks(slope, v, Y_UP, INPUT)),
+        Claim("by X, along V: V^T dE/dY", v.T @ Y_UP, pullbacks(slope, v, Y_UP, INPUT, by=1)),
+    ]
 
 
 @entry("S2.21", "eq. 9", "The bias's gradient.", formula=r"\frac{\partial E}{\partial B}=\frac{\partial E}{\partial Y}")
@@ -166,12 +178,22 @@ def dense_input() -> list[Finding]:
     """The flattening before it returns the gradient in the maps' shape."""
     maps = normal(38, 8, 4, 4)
 
-    def flat(ops: Any, x: Any) -> jax.Array:
-        return ops.dense(ops.flatten(jnp.asarray(x)[None]), jnp.asarray(W).T)[0]
+    def flat(ops: Any, x: Any, w: Any) -> jax.Array:
+        return ops.dense(ops.flatten(jnp.asarray(x)[None]), jnp.asarray(w).T)[0]
 
+    def back(ops: Any, dy: Any, w: Any) -> jax.Array:
+        return jax.vjp(lambda x: flat(ops, x, w), jnp.asarray(maps))[1](dy)[0]
+
+    def twice_back(ops: Any, v: Any) -> jax.Array:
+        return jax.vjp(lambda dy: back(ops, dy, W), jnp.asarray(Y_UP))[1](v)[0]
+
+    v = normal(44, 8, 4, 4)
     return [
         Claim("dE/dX", W.T @ Y_UP, pullbacks(dense, Y_UP, INPUT, W, B)),
-        Claim("through the flattening", (W.T @ Y_UP).reshape(8, 4, 4), pullbacks(flat, Y_UP, maps)),
+        Claim("through the flattening", (W.T @ Y_UP).reshape(8, 4, 4), pullbacks(flat, Y_UP, maps, W)),
+        Claim("its derivative by dE/dY, along V: W V", W @ v.ravel(), pullbacks(back, v, Y_UP, W)),
+        Claim("by W, along V: dE/dY V^T", np.outer(Y_UP, v), pullbacks(back, v, Y_UP, W, by=1)),
+        Claim("and back once more", (W.T @ Y_UP).reshape(8, 4, 4), pullbacks(twice_back, Y_UP, v)),
     ]
 
 
@@ -186,7 +208,7 @@ def dense_gradient_sizes() -> list[Finding]:
     ]
 
 
-def entrywise(function: Any, x: np.ndarray) -> np.ndarray:
+def entrywise(function: Any, x: np.ndarray) -> bool:
     """Whether the Jacobian at x is diagonal."""
     jacobian = np.asarray(jax.jacrev(function)(jnp.asarray(x)))
     return bool(np.all(jacobian == np.diag(np.diag(jacobian))))

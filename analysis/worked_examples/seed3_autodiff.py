@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import cos, sin
+from operator import itemgetter
 from typing import Any
 
 import jax
@@ -296,8 +297,8 @@ def every_weight() -> list[Finding]:
     on_tape = [[[float(found[f"w{k}_{r + 1}{c + 1}"]) for c in range(w.shape[1])] for r in range(w.shape[0])]
                for k, w in enumerate(WEIGHTS, start=1)]  # fmt: skip
     return [
-        *(Claim(f"W{k + 1}: outer products", says[k], map_twice(lambda d, k=k: d[k], truth)) for k in range(3)),
-        *(Claim(f"W{k + 1}: the tape", on_tape[k], map_twice(lambda d, k=k: d[k], truth)) for k in range(3)),
+        *(Claim(f"W{k + 1}: outer products", says[k], map_twice(itemgetter(k), truth)) for k in range(3)),
+        *(Claim(f"W{k + 1}: the tape", on_tape[k], map_twice(itemgetter(k), truth)) for k in range(3)),
     ]
 
 
@@ -308,7 +309,8 @@ def every_weight() -> list[Finding]:
     picture=pictures.convolutional_graph,
 )
 def picture_of_the_convnet() -> list[Finding]:
-    """The input's length is not given: six inputs, four units that share three weights, two pooled units, one output."""
+    """The input's length is not given: six inputs, four units that share three weights, two pooled units, one
+    output."""
     tape_of_conv, truth = pictures.convolutional_tape(), gradients(small_convnet, pictures.TAPS)
     return [
         Missing("the picture", "drawn: 6 inputs, 4 units with shared weights, 2 pooled units, the output"),

@@ -99,7 +99,8 @@ def loss() -> list[Finding]:
 @entry(
     "S3.05", "eq. 4", "The derivative by one kernel entry.",
     formula=r"\frac{\partial L}{\partial w_{1111}}=-\sum_o(\hat y_o-y_o)\sum_{ijk}v_{ijko}\,\sigma'(a_{ijk})\,I_{ij1}",
-    corrected=r"$w_{1111}$ belongs to filter $k=1$ alone: $-\sum_o(\hat y_o-y_o)\sum_{ij}v_{ij1o}\,\sigma'(a_{ij1})\,I_{ij1}$",
+    corrected=r"$w_{1111}$ belongs to filter $k=1$ alone: $-\sum_o(\hat y_o-y_o)\sum_{ij}v_{ij1o}\,"
+    r"\sigma'(a_{ij1})\,I_{ij1}$",
 )  # fmt: skip
 def kernel_entry() -> list[Finding]:
     """Right as printed only where there is one filter."""
@@ -152,7 +153,8 @@ def three_indices() -> Claim:
 @entry(
     "S3.09", "eq. 6", "The derivative by one weight with three-index neurons.",
     formula=r"\frac{\partial L}{\partial w_{111111}}=-\sum_o(\hat y_o-y_o)\sum_kv_{111ko}\,\sigma'(a_{111k})\,I_{111}",
-    corrected=r"$v$ has four indices and $a$ three, no sum: $-\sum_o(\hat y_o-y_o)\,v_{111o}\,\sigma'(a_{111})\,I_{111}$",
+    corrected=r"$v$ has four indices and $a$ three, no sum: $-\sum_o(\hat y_o-y_o)\,v_{111o}\,\sigma'(a_{111})"
+    r"\,I_{111}$",
 )  # fmt: skip
 def three_index_entry() -> list[Finding]:
     """Read with the sum over the last index of the neuron, the only one it can run over."""
@@ -168,7 +170,8 @@ def three_index_entry() -> list[Finding]:
 
 @entry("S3.10", "Ex. 1c", "With max pooling the sum runs only over those i and j that win in their group.")
 def with_max_pooling() -> list[Finding]:
-    """v is indexed by the pooled cell; the choice of k is as in S3.05. An image of 10x10 gives 6x6 units, pooled by 2."""
+    """v is indexed by the pooled cell; the choice of k is as in S3.05. An image of 10x10 gives 6x6 units,
+    pooled by 2."""
     x, w, v = normal(56, 10, 10, 3), normal(57, 5, 5, 3, 2) / 5, normal(58, 3, 3, 2, 2)
 
     def network_loss(ops: Any, w: Any) -> jax.Array:
@@ -217,7 +220,8 @@ def volume_size() -> list[Finding]:
 
 @entry(
     "S3.12", "Ex. 2b", "Choose p such that the input and output volumes have the same width and depth, for s = 1.",
-    corrected=r"the same width and height: $p=(f-1)/2$, $f$ odd; equal depth needs $k=c$ and has nothing to do with $p$",
+    corrected=r"the same width and height: $p=(f-1)/2$, $f$ odd; equal depth needs $k=c$ and has nothing to do "
+    r"with $p$",
 )  # fmt: skip
 def width_and_height() -> list[Finding]:
     """With p = (f - 1) / 2: 4 filters on a depth of 3."""

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from analysis.linear_maps import support
 from analysis.worked_examples.entry import entry
 from analysis.worked_examples.judge import Claim, Finding, Opinion
 from analysis.worked_examples.truth import map_twice, normal, pullbacks, twice, values
@@ -113,16 +112,18 @@ def more_layers() -> list[Finding]:
 
 
 def reach(block: Network, channels: int) -> list[int]:
-    """Rows and columns of the input that one output depends on, from the block's Jacobian."""
-    side = (9, 9, channels)
+    """Rows and columns of the input that one output depends on, from its gradient."""
+    side = (7, 7, channels)
     params, state = block.init(jax.random.key(0), side), block.init_state(side)
     x = jax.random.normal(jax.random.key(1), (1, *side), jnp.float32)
 
-    def middle(x: jax.Array) -> jax.Array:
+    @jax.jit
+    @jax.grad
+    def slope(x: jax.Array) -> jax.Array:
         y, _ = block.apply(params, x, state)
-        return y[0, 4, 4, :1]
+        return y[0, 3, 3, 0]
 
-    seen = support(middle, x)[0, 0].any(-1)  # [9, 9]
+    seen = np.any(np.asarray(slope(x)[0]) != 0, -1)  # [7, 7]
     return [int(seen.any(axis).sum()) for axis in (1, 0)]
 
 
@@ -194,6 +195,25 @@ def after_dense() -> list[Finding]:
     ]  # fmt: skip
 
 
+def inference() -> list[Finding]:
+    """Batch norm at given statistics, which are then arguments like any other."""
+
+    def fixed(ops: Any, *arrays: Any) -> jax.Array:
+        return ops.batch_norm(*map(jnp.asarray, arrays), epsilon=EPSILON)
+
+    mean, variance = np.array([0.5, -1, 2]), np.array([2, 0.5, 1])
+    r = 1 / np.sqrt(variance + EPSILON)
+    z, dscale, doffset = (BATCH - mean) * r, np.sum(UPSTREAM * (BATCH - mean) * r, 0), UPSTREAM.sum(0)
+    says = {"x": GAMMA * r * UPSTREAM, "scale": dscale, "offset": doffset, "mean": -GAMMA * r * doffset,
+            "variance": -GAMMA * r**2 * dscale / 2}  # fmt: skip
+    arrays = (BATCH, GAMMA, BETA, mean, variance)
+    return [
+        Claim("y in inference", GAMMA * z + BETA, values(fixed, *arrays)),
+        *(Claim(f"d{name} in inference", value, pullbacks(fixed, UPSTREAM, *arrays, by=k))
+          for k, (name, value) in enumerate(says.items())),
+    ]  # fmt: skip
+
+
 @entry("S4.33", "4b", "After a convolution, N x H x W x C: over N, H and W, of shape 1 x 1 x 1 x C.")
 def after_convolution() -> list[Finding]:
     """A bias just before batch norm has gradient 0: the convolutions' 64 and 192 biases in S4.24 and S4.25 are idle."""
@@ -201,19 +221,12 @@ def after_convolution() -> list[Finding]:
     statistics = values(lambda ops: jnp.stack(ops.batch_statistics(jnp.asarray(x))))
     wrap = lambda ops, b: normalised(ops, ops.conv(jnp.asarray(x), jnp.asarray(kernel), jnp.asarray(b)))  # noqa: E731
     idle = map_twice(lambda d: jnp.round(d, 12), pullbacks(wrap, dy, np.zeros(3)))
-    fixed = pullbacks(
-        lambda ops, x: ops.batch_norm(
-            jnp.asarray(x), jnp.asarray(GAMMA), jnp.asarray(BETA), jnp.zeros(3), jnp.ones(3), epsilon=EPSILON
-        ),
-        dy,
-        x[:, :3, :3],
-    )
     pulled = pullbacks(lambda ops, x: jnp.stack(ops.batch_statistics(jnp.asarray(x))), np.ones((2, 3)), BATCH)
     return [
         Claim("entries of the statistics", (2, 3), np.shape(statistics.hand)),
         Claim("mean and variance", [x.mean((0, 1, 2)), x.var((0, 1, 2))], statistics),
         Claim("dx", backward(x[:, :3, :3], dy)[0], pullbacks(normalised, dy, x[:, :3, :3])),
         Claim("a bias before it", np.zeros(3), idle),
-        Claim("dx in inference", GAMMA / np.sqrt(1 + EPSILON) * dy, fixed),
+        *inference(),
         Claim("the statistics' own gradient", (1 + 2 * (BATCH - BATCH.mean(0))) / 4, pulled),
     ]  # fmt: skip

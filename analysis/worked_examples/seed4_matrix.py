@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 import jax
@@ -25,7 +26,8 @@ A = np.array([
 ], float)  # fmt: skip
 PRINTED_A = np.concatenate([A[:1], A[3:], A[2:]])  # row 2 has the superscripts of row 4
 PRINTED_B = np.array([
-    [1, 0, 4, 0], [2, 1, 5, 4], [3, 2, 6, 5], [0, 3, 0, 6], [7, 0, 10, 0], [8, 7, 11, 10], [9, 8, 12, 11], [0, 9, 0, 12],
+    [1, 0, 4, 0], [2, 1, 5, 4], [3, 2, 6, 5], [0, 3, 0, 6],
+    [7, 0, 10, 0], [8, 7, 11, 10], [9, 8, 12, 11], [0, 9, 0, 12],
 ], float)  # fmt: skip
 
 
@@ -37,6 +39,11 @@ def kernel() -> jax.Array:
 def convolved(ops: Any, x: Any) -> jax.Array:
     """[input channel, 4] to [output channel, 2]."""
     return ops.conv(jnp.asarray(x).T[None], kernel())[0].T
+
+
+def by_kernel(x: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    """dL/dw: [tap, input, output]."""
+    return np.array([[[x[i, t : t + 2] @ d for d in dy] for i in (0, 1)] for t in range(3)])
 
 
 def matrix() -> np.ndarray:
@@ -137,6 +144,11 @@ def transposed() -> list[Finding]:
         Claim("B", matrix().T, PRINTED_B),
         Claim("the printed A, transposed", PRINTED_A.T, PRINTED_B, corrected=A.T),
         Claim("the transposed layer's Jacobian", A.T, map_twice(lambda j: j.reshape(8, 4), rows)),
+        Claim(
+            "and its gradient by the kernel is the layer's own",
+            by_kernel(X, DY),
+            pullbacks(lambda ops, w: ops.conv_transpose(jnp.asarray(DY).T[None], w)[0].T, X, kernel()),
+        ),
     ]
 
 
@@ -184,6 +196,6 @@ def channel_by_channel() -> list[Finding]:
     found: list[Finding] = []
     for i, j in np.ndindex(2, 2):
         alone = np.where(np.arange(2)[:, None] == j, DY, 0)
-        truth = map_twice(lambda d, i=i: d[i], pullbacks(convolved, alone, X))
+        truth = map_twice(itemgetter(i), pullbacks(convolved, alone, X))
         found.append(Claim(f"from channel {j + 1} to channel {i + 1}", correlate(padded()[j], W[i, j, ::-1]), truth))
     return found

@@ -28,7 +28,7 @@ ZEROS = [np.zeros(2), np.zeros(1), np.zeros(1)]
 
 def forward(ops: Any, weights: Any, shifts: Any) -> dict[str, jax.Array]:
     """s and x of every layer; the shifts, zeros, are added to s so that one can differentiate by it."""
-    x, found = jnp.array([[X]], jnp.float64), {}
+    x, found = jnp.array([[X]], jnp.float64), dict[str, jax.Array]()
     for layer, (w, shift) in enumerate(zip(map(jnp.asarray, weights), shifts, strict=True), start=1):
         s = ops.dense(x, w[1:], w[0]) + jnp.asarray(shift)
         x = s if layer == 3 else ops.tanh(s)
@@ -174,7 +174,8 @@ def s3() -> list[Finding]:
 
 @entry(
     "S4.11", "2)", "The output's sensitivity.", formula=r"S^{(1)}=2(x^{(1)}-y)\theta'(S^{(1)}),\quad\theta'(S^{(1)})=1",
-    corrected=r"layer 3, and called $\delta$ as later: $\delta^{(3)}=2(x^{(3)}-y)\theta'(s^{(3)}),\ \theta'(s^{(3)})=1$",
+    corrected=r"layer 3, and called $\delta$ as later: $\delta^{(3)}=2(x^{(3)}-y)\theta'(s^{(3)}),\ "
+    r"\theta'(s^{(3)})=1$",
 )  # fmt: skip
 def output_sensitivity() -> list[Finding]:
     """Read literally, in layer 1, with the printed theta' = 1."""
@@ -187,8 +188,14 @@ def output_sensitivity() -> list[Finding]:
 
 
 @entry("S4.12", "2)", "Its value.", formula=r"\delta^{(3)}=2(-0.8-1)=-3.6")
-def delta3() -> Claim:
-    return Claim("delta(3)", printed("-3.6"), delta(3))
+def delta3() -> list[Finding]:
+    """The error is a function of the difference: its gradient by y is the opposite."""
+    x3 = np.asarray(run("x3").auto)[None]
+    by_y = gradients(lambda ops, y: ops.mean_squared_error(jnp.asarray(x3), y)[0], jnp.full((1, 1), Y))
+    return [
+        Claim("delta(3)", printed("-3.6"), delta(3)),
+        Claim("de/dy", -by_numpy()["delta3"][None], by_y),
+    ]
 
 
 @entry(
@@ -289,7 +296,9 @@ def weight_gradients() -> list[Finding]:
 
 
 @entry(
-    "S4.21", "2)", "The first matrix.", formula=r"\frac{\partial e}{\partial w^{(1)}}=\begin{bmatrix}-0.87&1.76\\-1.74&3.52\end{bmatrix}",
+    "S4.21", "2)",
+    "The first matrix.",
+    formula=r"\frac{\partial e}{\partial w^{(1)}}=\begin{bmatrix}-0.87&1.76\\-1.74&3.52\end{bmatrix}",
     corrected=r"$\begin{bmatrix}-0.857&1.701\\-1.714&3.402\end{bmatrix}$",
 )  # fmt: skip
 def first_matrix() -> list[Finding]:
@@ -300,7 +309,9 @@ def first_matrix() -> list[Finding]:
 
 
 @entry(
-    "S4.22", "2)", "The second matrix.", formula=r"\frac{\partial e}{\partial w^{(2)}}=\begin{bmatrix}-1.368\\-0.82\\-1.039\end{bmatrix}",
+    "S4.22", "2)",
+    "The second matrix.",
+    formula=r"\frac{\partial e}{\partial w^{(2)}}=\begin{bmatrix}-1.368\\-0.82\\-1.039\end{bmatrix}",
     corrected=r"$(-1.350,\,-0.816,\,-1.028)$; the middle one holds after rounding",
 )  # fmt: skip
 def second_matrix() -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -95,7 +95,7 @@ def gradient_ratio(activation: str, depth: int, variance: float, width: int = 16
     return float(jnp.exp(jnp.mean(jax.jit(jax.vmap(ratio))(keys))))
 
 
-def gradient_ratios(activation: str, depths: Sequence[int], variance: float) -> np.ndarray:
+def gradient_ratios(activation: str, depths: Iterable[int], variance: float) -> np.ndarray:
     """`gradient_ratio` at several depths."""
     return np.array([gradient_ratio(activation, depth, variance) for depth in depths])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ def error(ops: Any, w: Any) -> jax.Array:
 slope = jax.jit(jax.grad(partial(error, ops)))
 
 
-def gradient_norms(w: np.ndarray, scales: Sequence[float]) -> np.ndarray:
+def gradient_norms(w: np.ndarray, scales: Iterable[float]) -> np.ndarray:
     """The gradient's norm at several multiples of w; exactly 0 where every tanh has saturated."""
     return np.array([float(jnp.linalg.norm(slope(scale * w))) for scale in scales])
 

@@ -1,0 +1,46 @@
+"""Every statement of the five documents: what the run decides against the ledger's verdict."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from analysis.worked_examples import ENTRIES, Verdict, run
+
+LEDGER = json.loads(Path(__file__).with_name("ledger.json").read_text())
+LONG = {"S0.39", "S1.39", "S1.40", "S2.34", "S2.36", "S2.37"}  # they train, or run AlexNet
+
+
+def test_the_entries_are_the_ledgers_rows() -> None:
+    assert list(ENTRIES) == list(LEDGER)
+    assert Counter(LEDGER.values()) == {
+        "holds": 146,
+        "erratum": 49,
+        "missing figure": 9,
+        "holds after rounding": 8,
+        "experiment": 5,
+        "not computable": 3,
+        "missing text": 1,
+    }
+
+
+@pytest.mark.parametrize("id", [pytest.param(id, marks=[pytest.mark.heavy] if id in LONG else []) for id in LEDGER])
+def test_verdict(id: str) -> None:
+    outcome = run(ENTRIES[id])
+    wrong = [finding for finding in outcome.findings if finding.verdict is Verdict.BROKEN]
+    assert (outcome.verdict, wrong) == (LEDGER[id], [])
+
+
+def test_errata_have_a_corrected_form_and_others_have_none() -> None:
+    assert {id for id, entry in ENTRIES.items() if entry.corrected} == {
+        id for id, v in LEDGER.items() if v == "erratum"
+    }
+
+
+FIGURES = {"S0.01", "S0.10", "S0.17", "S0.26", "S0.34", "S2.14", "S2.42", "S3.27", "S3.37", "S3.45"}
+
+
+def test_every_figure_that_can_be_drawn_has_a_picture() -> None:
+    assert {id for id in FIGURES if ENTRIES[id].picture is None} == set()
+    assert {id for id, v in LEDGER.items() if v == "missing figure"} - FIGURES == {"S1.38"}
