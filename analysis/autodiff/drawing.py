@@ -56,7 +56,7 @@ def draw(
     nx.draw_networkx_edges(network, places, ax=ax, node_size=size, arrowsize=9, edge_color="tab:gray")
     nx.draw_networkx_labels(network, places, captions(graph, tape, labels or {}), ax=ax, font_size=8)
     if derivatives:
-        nx.draw_networkx_edge_labels(network, places, edges(graph), ax=ax, font_size=7, label_pos=0.55, rotate=False)
+        nx.draw_networkx_edge_labels(network, places, edges(graph), ax=ax, font_size=7, label_pos=0.68, rotate=False)
     ax.margins(0.1)
     ax.set_axis_off()
     return ax

@@ -98,8 +98,9 @@ def total(value: Any, terms: list[Term]) -> Any:
 
 
 def locals_of(node: Any) -> tuple[Any, ...]:
-    """d node / d parent where the node is one number: the pull of 1."""
-    if isinstance(node.value, tuple) or np.shape(node.value) != () or not np.issubdtype(node.value.dtype, np.floating):
+    """d node / d parent where the node is one number: the pull of 1. Not known while `jax.jit` traces."""
+    value = node.value
+    if isinstance(value, (tuple, jax.core.Tracer)) or value.shape or not jnp.issubdtype(value.dtype, jnp.floating):
         return (None,) * len(node.parents)
     return tuple(None if d is None or np.shape(d) != () else float(d) for d in node.pull(jnp.ones_like(node.value)))
 

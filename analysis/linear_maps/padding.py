@@ -12,7 +12,6 @@ values weigh less in every gradient of the kernel.
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 import jax
@@ -73,8 +72,3 @@ def gradient_weight(n: int, size: int, mode: str = "valid", axes: int = 1) -> np
     """
     counts = contributions(n, size, mode, axes)
     return counts / counts[(n // 2,) * axes]
-
-
-def outer_counts(n: int, size: int, mode: str, axes: int) -> np.ndarray:
-    """The same counts by their product rule: what a window reads on one axis does not depend on the other."""
-    return reduce(np.multiply.outer, [contributions(n, size, mode)] * axes)

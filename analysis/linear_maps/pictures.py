@@ -23,7 +23,7 @@ def draw_counts(counts: np.ndarray, ax: Axes, *, title: str = "") -> Axes:
     """How often each input position is read: bars for a sequence, a heat map for an image."""
     if counts.ndim == 1:
         ax.bar(np.arange(1, counts.size + 1), counts, color="tab:blue")
-        ax.set(title=title, xlabel="input position", ylabel="kernel entries met", ylim=(0, None))
+        ax.set(title=title, xlabel="input position", ylabel="kernel entries met", ylim=(0, 1.05 * counts.max()))
         return ax
     drawn = ax.imshow(counts, cmap="viridis", vmin=0)
     ax.figure.colorbar(drawn, ax=ax, shrink=0.8, label="kernel entries met")

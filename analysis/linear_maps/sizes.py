@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from jaxcnn.networks import Network
-from jaxcnn.ops.geometry import window
+from jaxcnn.ops import geometry
+from jaxcnn.ops.geometry import Window, per_axis
 
 DERIVATION = """\
 Pad a side of n positions with p on both ends: n + 2p positions, numbered 0 to n + 2p - 1.
@@ -82,11 +83,10 @@ def receptive_fields(network: Network, input_shape: tuple[int, ...], axis: int =
     return found
 
 
-def rule_of(spatial: tuple[int, ...], *, window: Any, stride: Any, padding: Any, dilation: Any, **others: Any) -> Any:
+def rule_of(
+    spatial: tuple[int, ...], *, window: Any, stride: Any, padding: Any, dilation: Any, **others: Any
+) -> Window:
     """The static window of one layer; a pool's stride None is its window."""
-    taps = (window,) * len(spatial) if isinstance(window, int) else tuple(window)
-    return static(spatial, taps, taps if stride is None else stride, padding, dilation)
-
-
-def static(spatial: tuple[int, ...], taps: tuple[int, ...], stride: Any, padding: Any, dilation: Any) -> Any:
-    return window("receptive_fields", spatial, taps, stride=stride, padding=padding, dilation=dilation)
+    taps = per_axis("receptive_fields", "window", window, len(spatial))
+    stride = taps if stride is None else stride
+    return geometry.window("receptive_fields", spatial, taps, stride=stride, padding=padding, dilation=dilation)

@@ -64,8 +64,8 @@ def convolutional_graph(figure: Figure) -> None:
     figure.set_size_inches(9, 5.2)
     graph = convolutional(SEQUENCE, TAPS, READOUT)
     places = {f"x{k}": (0.0, 6.0 - k) for k in range(1, 7)}
-    places |= {f"a{k}": (2.0, 5.0 - k) for k in range(1, 5)}
-    places |= {f"w{k}": (0.6 + 0.7 * k, 5.6) for k in range(1, 4)}
-    places |= {"m1": (3.6, 3.5), "m2": (3.6, 1.5), "v1": (4.4, 4.6), "v2": (4.4, 0.4), "out": (5.2, 2.5)}
+    places |= {f"a{k}": (1.7 + 0.3 * k, 5.0 - k) for k in range(1, 5)}
+    places |= {f"w{k}": (2.1 + 0.5 * k, 5.8) for k in range(1, 4)}
+    places |= {"m1": (4.2, 3.5), "m2": (4.2, 1.5), "v1": (5.0, 4.6), "v2": (5.0, 0.4), "out": (5.8, 2.5)}
     ax = draw(graph, figure.subplots(), positions=places, derivatives=False, size=520)
     ax.set_title("conv (length 3, shared weights w1-w3), max pool (2), dense (v1, v2), output")

@@ -195,6 +195,7 @@ def padding_counts(figure: Figure) -> Columns:
     found = {mode: contributions(11, 3, mode) for mode in modes}
     for ax, mode in zip(figure.subplots(1, 4, sharey=True), modes, strict=True):
         draw_counts(found[mode], ax, title=mode)
+        ax.set_ylim(0, 1.05 * max(counts.max() for counts in found.values()))
         ax.label_outer()
     return {"position": np.arange(1, 12), **found}
 

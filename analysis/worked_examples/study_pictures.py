@@ -89,7 +89,7 @@ def piecewise_function(figure: Figure) -> Columns:
     ax.plot(x, wrong, "--", color="tab:red", label="eq. 24 as printed", linewidth=1)
     ax.plot([3, 14 / 3, 22 / 3], [0, 0, 0], "ko", label="sign changes: 3, 14/3, 22/3")
     ax.axhline(0, color="0.5", linewidth=0.8)
-    ax.set(xlabel="$x$", ylabel="$f(x)$", ylim=(-8, 8), xticks=range(-2, 10))
+    ax.set(xlabel="$x$", ylabel="$f(x)$", ylim=(-28, 20), xticks=range(-2, 10))
     ax.legend(fontsize=8)
     return {"x": x, "f": f(x)}
 

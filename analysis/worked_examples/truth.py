@@ -34,22 +34,21 @@ def values(f: Callable[..., Any], *arguments: Any) -> Twice:
 
 def gradients(f: Callable[..., Any], *arguments: Any, by: int = 0) -> Twice:
     """The gradient of the number f(ops, *arguments) by one argument."""
-    return twice(lambda ops: jax.grad(partial(f, ops), by)(*arguments))
+    return twice(lambda ops: jax.jit(jax.grad(partial(f, ops), by))(*arguments))
 
 
 def pullbacks(f: Callable[..., Any], dy: Any, *arguments: Any, by: int = 0) -> Twice:
     """dy times the Jacobian of f by one argument: what the layer passes back for an upstream gradient dy."""
 
-    def run(ops: Any) -> Any:
-        _, pull = jax.vjp(partial(f, ops), *arguments)
-        return pull(jnp.asarray(dy))[by]
+    def pull(ops: Any, dy: Any, *arguments: Any) -> Any:
+        return jax.vjp(partial(f, ops), *arguments)[1](dy)[by]
 
-    return twice(run)
+    return twice(lambda ops: jax.jit(partial(pull, ops))(jnp.asarray(dy), *arguments))
 
 
 def jacobians(f: Callable[..., Any], *arguments: Any, by: int = 0) -> Twice:
     """The Jacobian of f by one argument, [*output, *argument], row by row from the backward pass."""
-    return twice(lambda ops: jax.jacrev(partial(f, ops), by)(*arguments))
+    return twice(lambda ops: jax.jit(jax.jacrev(partial(f, ops), by))(*arguments))
 
 
 def map_twice(function: Callable[[Any], Any], pair: Twice) -> Twice:
