@@ -42,7 +42,7 @@ def test_the_border_is_what_breaks_it() -> None:
 
 
 def test_a_background_of_zeros_moves_without_error() -> None:
-    x = jnp.zeros((1, 14, 14, 1)).at[:, 6:8, 6:8].set(1.0)
+    x = jnp.zeros((1, 14, 14, 1), jnp.float32).at[:, 6:8, 6:8].set(1.0)
     np.testing.assert_allclose(errors(serial(c=conv(2, 3, padding="SAME", bias=None)), x, False)["c"], 0, atol=1e-6)
 
 
