@@ -127,7 +127,7 @@ def zeros_elsewhere() -> list[Finding]:
     formula=r"\left(\frac{\delta C}{\delta x}\right)_i=\begin{cases}1&x_i>x_{i+1}>\dots>x_{i+K-1}\\0&"
     r"\text{otherwise}\end{cases}",
     corrected=r"$\left(\frac{\partial C}{\partial x}\right)_i=\sum_k\frac{\partial C}{\partial\hat x_k}"
-    r"\mathbf 1[i=\arg\max\ \text{of window}\ k]$",
+    r"\mathbf 1[i\ \text{wins window}\ k]$",
 )  # fmt: skip
 def input_gradient() -> list[Finding]:
     """Three faults: the upstream gradient is missing, "largest" is not "decreasing", and all windows that hold

@@ -10,10 +10,11 @@ import numpy as np
 from analysis.worked_examples.judge import Claim, Experiment, Finding, Missing, Opinion, Printed, Twice, is_ragged
 
 SYMBOLS = {
+    r"\\": "; ",
     r"\partial": "∂", r"\delta": "δ", r"\theta": "θ", r"\sigma": "σ", r"\eta": "η", r"\omega": "ω", r"\nabla": "∇",
     r"\Delta": "Δ", r"\sum": "Σ", r"\star": "⋆", r"\times": "×", r"\cdot": "·", r"\cdots": "...", r"\dots": "...",
     r"\vdots": ":", r"\le": "≤", r"\ge": "≥", r"\ne": "≠", r"\to": "→", r"\infty": "∞", r"\in": "∈", r"\otimes": "⊗",
-    r"\odot": "⊙", r"\pm": "±", r"\|": "|", r"\,": " ", r"\ ": " ", r"\quad": "   ", r"\\": "; ", r"\hline": "",
+    r"\odot": "⊙", r"\pm": "±", r"\|": "|", r"\,": " ", r"\ ": " ", r"\quad": "   ", r"\hline": "",
     r"\left": "", r"\right": "", r"\prime": "'", r"\arg": "arg ", "&": " ",
 }  # fmt: skip
 SHORT = 8  # entries of an array that are written out
@@ -28,7 +29,7 @@ def plain(formula: str) -> str:
     text = re.sub(
         r"\\(begin|end)\{(array|[bp]?matrix|cases)\}(\{[|c]*\})?", lambda m: "[" if m[1] == "begin" else "]", formula
     )
-    text = re.sub(r"\\tfrac(\d)(\d)|\\frac(\d)(\d)", lambda m: f"{m[1] or m[3]}/{m[2] or m[4]}", text).replace(
+    text = re.sub(r"\\tfrac(\w)(\w)|\\frac(\w)(\w)", lambda m: f"{m[1] or m[3]}/{m[2] or m[4]}", text).replace(
         r"\tfrac", r"\frac"
     )
     while r"\frac{" in text:
@@ -43,7 +44,7 @@ def plain(formula: str) -> str:
     text = re.sub(r"(\\sum(?:_\{[^{}]*\}|_\w)?(?:\^\{[^{}]*\}|\^\w)?)", r"\1 ", text)
     for symbol in sorted(SYMBOLS, key=len, reverse=True):
         text = text.replace(symbol, SYMBOLS[symbol])
-    text = re.sub(r"\\(max|tanh|ln|sin|cos|sign|\{|\})", r"\1", text)
+    text = re.sub(r"\\(max|min|tanh|ln|sin|cos|sign|\{|\})", r"\1", text)
     return (
         " ".join(re.sub(r"(?<![_^{\w]\w)(?<!\{\w)=(?![^{}]*\})", " = ", text).split())
         .replace("∂ ", "∂")
