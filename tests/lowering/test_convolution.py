@@ -82,6 +82,13 @@ def test_every_window_has_a_form_on_every_platform(table):
         assert convolution.choose(rows, 4, k, contraction(table, "2d-everything", groups, k)[2])
 
 
+@pytest.mark.parametrize("taps", [3, 4000])
+def test_a_long_signal_is_not_written_out_block_by_block(taps):
+    where = window("conv", (44100,), (taps,))
+    for table in TABLES.values():
+        assert "toeplitz" not in convolution.choose(table["cpu"], 1, 1, where).__module__
+
+
 @pytest.mark.parametrize("positions", [1, 25, 1000], ids=["single-images", "pairs", "whole-batch"])
 def test_chunks_of_any_size_give_the_same_sum(monkeypatch, positions):
     monkeypatch.setattr(gemm, "POSITIONS", positions)
