@@ -45,11 +45,7 @@ def plain(formula: str) -> str:
     for symbol in sorted(SYMBOLS, key=len, reverse=True):
         text = text.replace(symbol, SYMBOLS[symbol])
     text = re.sub(r"\\(max|min|tanh|ln|sin|cos|sign|\{|\})", r"\1", text)
-    return (
-        " ".join(re.sub(r"(?<![_^{\w]\w)(?<!\{\w)=(?![^{}]*\})", " = ", text).split())
-        .replace("∂ ", "∂")
-        .replace("∇ ", "∇")
-    )
+    return " ".join(re.sub(r"=(?![^{}]*\})", " = ", text).split()).replace("∂ ", "∂").replace("∇ ", "∇")
 
 
 def braced(text: str, at: int) -> tuple[str, int]:

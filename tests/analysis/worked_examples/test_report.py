@@ -36,7 +36,7 @@ def test_an_erratum_shows_what_is_right(outcomes: list) -> None:
 
 def test_one_row_in_full(outcomes: list) -> None:
     shown = text(in_full(outcomes[1]))
-    assert "∂E/∂X_j = Σ_{i=1}^n ∂E/∂Y_i⋆R^{180}(K_{ij})" in shown
+    assert "∂E/∂X_j = Σ_{i=1}^n ∂E/∂Y_i⋆ R^{180}(K_{ij})" in shown
     assert "def input_gradient()" in shown
     assert "dE/dX of layer 2" in shown
 
