@@ -170,6 +170,11 @@ def fit(share: Array, operand: Array) -> Array:
     return jnp.sum(share, tuple(repeated), keepdims=True)
 
 
+def barrier(t: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    """optimization_barrier: its arguments, handed on."""
+    return tuple(t) if isinstance(t, (tuple, list)) else (t,)
+
+
 def product(t: Array, y: Array, x: Array, *, axes: tuple[int, ...], **params: Any) -> tuple[Any, ...]:
     """reduce_prod, for factors that are not zero: d prod / dx = prod / x."""
     return (jnp.expand_dims(t * y, axes) / x,)
@@ -206,6 +211,7 @@ ELEMENTARY: dict[str, Callable[..., tuple[Any, ...]]] = {
     **dict.fromkeys(SELECTING, selecting),
     "clamp": clamp,
     "dynamic_update_slice": dynamic_update_slice,
+    "optimization_barrier": barrier,
     "pad": pad,
     "reduce_prod": product,
     "select_n": select_n,

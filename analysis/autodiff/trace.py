@@ -1,6 +1,7 @@
 """The computation graph of any JAX function, from its jaxpr: one node per equation, calls inlined.
 
-`jax.jit`, `jax.checkpoint`, `jax.custom_jvp` and `jax.custom_vjp` calls are walked through: what is differentiated is
+`jax.jit`, `jax.checkpoint`, `jax.custom_jvp` and `jax.custom_vjp` calls are walked through, and so is a choice that is
+none (this platform's branch of `lax.platform_dependent`, or a `lax.cond` between the same function twice): what is differentiated is
 what the function computes, never a rule that someone registered for it. That is how a tape can referee this project's
 handwritten gradients.
 """
@@ -69,8 +70,11 @@ def walk(graph: Graph, namer: Namer, closed: Any, arguments: list[str]) -> list[
         return names[variable]
 
     for equation in closed.jaxpr.eqns:
-        parents = [read(variable) for variable in equation.invars]
+        if equation.primitive.name == "platform_index":
+            continue  # only a choice by platform reads it, and that is made in `called`
         inner = called(equation.params)
+        operands = equation.invars[-len(inner.jaxpr.invars) :] if inner else equation.invars
+        parents = [read(variable) for variable in operands]
         results = walk(graph, namer, inner, parents) if inner else compute(graph, namer, equation, parents)
         names.update(zip(equation.outvars, results, strict=True))
     return [read(variable) for variable in closed.jaxpr.outvars]
@@ -78,10 +82,20 @@ def walk(graph: Graph, namer: Namer, closed: Any, arguments: list[str]) -> list[
 
 def called(params: dict[str, Any]) -> Any:
     """The jaxpr of a call that simply runs it, closed; None for any other equation."""
-    if not {"jaxpr", "call_jaxpr"}.intersection(params) or {"cond_jaxpr", "length", "branches"}.intersection(params):
+    if "branches" in params:
+        return certain(params["branches"], params.get("branches_platforms"))
+    if not {"jaxpr", "call_jaxpr"}.intersection(params) or {"cond_jaxpr", "length"}.intersection(params):
         return None
     inner: Any = params.get("call_jaxpr", params.get("jaxpr"))
     return inner if isinstance(inner, core.ClosedJaxpr) else core.ClosedJaxpr(inner, ())
+
+
+def certain(branches: Any, platforms: Any) -> Any:
+    """The branch of a choice that is none: by platform (the one that runs here), or between twins; else None."""
+    if platforms:
+        here = (branch for branch, names in zip(branches, platforms, strict=True) if not names or jax.default_backend() in names)
+        return next(here)
+    return branches[0] if len({str(branch) for branch in branches}) == 1 else None
 
 
 def compute(graph: Graph, namer: Namer, equation: Any, parents: list[str]) -> list[str]:

@@ -44,6 +44,7 @@ STEPS: dict[str, Step] = {
     "max": lambda x: jnp.maximum(x, x[::-1]),
     "min": lambda x: jnp.minimum(x, 0.3),
     "neg": lambda x: -x,
+    "optimization_barrier": lambda x: lax.optimization_barrier((x, 2))[0] * x,
     "pad": lambda x: jnp.pad(x, ((0, 0), (1, 2)), constant_values=0.5)[:, 2:8],
     "pad with crop": lambda x: lax.pad(x, x[0, 0], ((1, -1, 0), (0, 0, 0))),
     "pow": lambda x: (1.2 + x * x) ** jnp.tanh(x),
@@ -69,6 +70,8 @@ STEPS: dict[str, Step] = {
     "checkpoint": lambda x: jax.checkpoint(jnp.sin)(x),
     "jit": lambda x: jax.jit(jnp.cos)(x),
     "relu": jax.nn.relu,
+    "choice between twins": lambda x: lax.cond(x[0, 0] > 0, jnp.tanh, jnp.tanh, x),
+    "choice by platform": lambda x: lax.platform_dependent(x, cuda=jnp.cos, default=jnp.sin),
     "constants": lambda x: x * lax.stop_gradient(jnp.sign(x) + jnp.floor(x) + (x > 0) + jnp.argmax(x)),
 }
 

@@ -86,6 +86,8 @@ def test_an_unknown_primitive_is_named() -> None:
 
 
 def test_control_flow_is_named() -> None:
+    with pytest.raises(NotImplementedError, match="'cond'"):
+        trace(lambda x: jax.lax.cond(x > 0, jnp.sin, jnp.cos, x), 2.0)
     with pytest.raises(NotImplementedError, match=r"'scan'.*must be unrolled"):
         trace(lambda x: jax.lax.scan(lambda c, _: (c * x, None), x, length=3)[0], 2.0)
 
