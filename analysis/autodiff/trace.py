@@ -1,9 +1,9 @@
 """The computation graph of any JAX function, from its jaxpr: one node per equation, calls inlined.
 
 `jax.jit`, `jax.checkpoint`, `jax.custom_jvp` and `jax.custom_vjp` calls are walked through, and so is a choice that is
-none (this platform's branch of `lax.platform_dependent`, or a `lax.cond` between the same function twice): what is differentiated is
-what the function computes, never a rule that someone registered for it. That is how a tape can referee this project's
-handwritten gradients.
+none (this platform's branch of `lax.platform_dependent`, or a `lax.cond` between the same function twice): what is
+differentiated is what the function computes, never a rule that someone registered for it. That is how a tape can
+referee this project's handwritten gradients.
 """
 
 from __future__ import annotations
@@ -93,7 +93,11 @@ def called(params: dict[str, Any]) -> Any:
 def certain(branches: Any, platforms: Any) -> Any:
     """The branch of a choice that is none: by platform (the one that runs here), or between twins; else None."""
     if platforms:
-        here = (branch for branch, names in zip(branches, platforms, strict=True) if not names or jax.default_backend() in names)
+        here = (
+            branch
+            for branch, names in zip(branches, platforms, strict=True)
+            if not names or jax.default_backend() in names
+        )
         return next(here)
     return branches[0] if len({str(branch) for branch in branches}) == 1 else None
 

@@ -49,7 +49,7 @@ def contributions(n: int, size: int, mode: str = "valid", axes: int = 1) -> np.n
     """
     window = jnp.ones((*(size,) * axes, 1, 1), jnp.float32)
     x = jnp.zeros((1, *(n,) * axes, 1), jnp.float32)
-    counts = jax.grad(lambda x: jnp.sum(ops.conv(pad(x, size, mode), window)))(x)
+    counts = jax.jit(jax.grad(lambda x: jnp.sum(ops.conv(pad(x, size, mode), window))))(x)
     return np.asarray(counts).reshape((n,) * axes).astype(int)
 
 
@@ -61,7 +61,7 @@ def taps_met(n: int, size: int, mode: str = "valid") -> np.ndarray:
         kernel = jnp.eye(size, dtype=jnp.float32)[:, None, :]  # output channel t reads tap t alone
         return jnp.sum(ops.conv(pad(x, size, mode), kernel), axis=1)[0]  # [size]
 
-    return np.asarray(jax.jacrev(by_tap)(x)).reshape(size, n).T > 0
+    return np.asarray(jax.jit(jax.jacrev(by_tap))(x)).reshape(size, n).T > 0
 
 
 def gradient_weight(n: int, size: int, mode: str = "valid", axes: int = 1) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from jaxcnn.networks import Network
+from jaxcnn.networks import Network, Site
 from jaxcnn.ops import geometry
 from jaxcnn.ops.geometry import Window, per_axis
 
@@ -44,7 +44,7 @@ class Field(NamedTuple):
     """What one output of a layer sees of the network's input, along one axis.
 
     Fields:
-        path, kind: the layer.
+        path, kind: the layer, or the residual block whose two branches meet.
         size: positions of the input under one output.
         stride: input positions from one output to the next.
         start: the first input position under output 0 (negative: padding).
@@ -57,30 +57,70 @@ class Field(NamedTuple):
     start: int
 
 
+WINDOWED = ("conv", "max_pool", "avg_pool", "global_avg_pool")
+
+
 def receptive_fields(network: Network, input_shape: tuple[int, ...], axis: int = 0) -> list[Field]:
-    """After every windowed layer of a serial network: size, stride and start of the receptive field along an axis.
+    """After every layer with a window, and every residual block: the receptive field along an axis.
 
         size += (span - 1) stride,   start -= low stride,   stride *= s
 
+    Two branches that meet see what either sees.
+
     Raises:
-        ValueError: the network branches (add up the longest branch by hand), or transposes a convolution.
+        ValueError: a layer changes the size in another way (a transposed convolution).
 
     >>> from jaxcnn import networks
     >>> [field[2:] for field in receptive_fields(networks.seed2(), (28, 28, 1))]
     [(5, 1, 0), (6, 2, 0), (14, 2, 0), (16, 4, 0)]
     """
-    size, stride, start, found = 1, 1, 0, []
-    for site in network.sites(input_shape):
-        kind, settings = site.layer.kind, site.layer.settings
-        if kind == "conv_transpose" or "/shortcut" in f"/{site.path}":
-            raise ValueError(f"receptive_fields: {site.path} ({kind}) does not narrow one path; give a serial network")
-        if "window" in settings:
-            rule = rule_of(site.input_shape[:-1], **settings)
-            size += (rule.span[axis] - 1) * stride
-            start -= rule.padding[axis][0] * stride
-            stride *= rule.stride[axis]
-            found.append(Field(site.path, kind, size, stride, start))
+    fields = all_fields(network, input_shape, axis).values()
+    return [field for field in fields if field.kind in (*WINDOWED, "residual")]
+
+
+def all_fields(network: Network, input_shape: tuple[int, ...], axis: int = 0) -> dict[str, Field]:
+    """The field after every layer and combinator, by path; a layer without a window has that of its input."""
+    sites, found = {site.path: site for site in network.sites(input_shape)}, dict[str, Field]()
+
+    def walk(network: Network, path: str, field: Field) -> Field:
+        children = [(f"{path}/{name}".lstrip("/"), child) for name, child in network.children]
+        if network.kind == "residual":
+            field = both(path, *(walk(child, below, field) for below, child in children))
+        elif children:
+            for below, child in children:
+                field = walk(child, below, field)
+        else:
+            field = after(sites[path], field, axis)
+        found[path] = field
+        return field
+
+    walk(network, "", Field("", "input", 1, 1, 0))
     return found
+
+
+def both(path: str, body: Field, shortcut: Field) -> Field:
+    """The field of a sum: from the earlier start to the later end."""
+    start = min(body.start, shortcut.start)
+    end = max(body.start + body.size, shortcut.start + shortcut.size)
+    return Field(path, "residual", end - start, body.stride, start)
+
+
+def after(site: Site, field: Field, axis: int) -> Field:
+    """The field after one layer."""
+    kind, n = site.layer.kind, site.input_shape[axis]
+    if kind == "global_avg_pool":
+        return Field(site.path, kind, field.size + (n - 1) * field.stride, field.stride * n, field.start)
+    if kind in WINDOWED:
+        rule = rule_of(site.input_shape[:-1], **site.layer.settings)
+        size = field.size + (rule.span[axis] - 1) * field.stride
+        start = field.start - rule.padding[axis][0] * field.stride
+        return Field(site.path, kind, size, field.stride * rule.stride[axis], start)
+    if len(site.output_shape) == len(site.input_shape) and site.output_shape[:-1] != site.input_shape[:-1]:
+        raise ValueError(
+            f"receptive_fields: {site.path} ({kind}) changes the size, and only {', '.join(WINDOWED)} are followed; "
+            f"give the part of the network without it"
+        )
+    return Field(site.path, kind, field.size, field.stride, field.start)
 
 
 def rule_of(

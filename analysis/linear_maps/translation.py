@@ -1,27 +1,28 @@
 r"""Translation equivariance and invariance, measured layer by layer (seed 3, exercise 3).
 
     equivariance error of a layer at the shift d:   | f(shift(x, d)) - shift(f(x), d / stride) |  /  | f(x) |
-    invariance of an output unit at the shift d:    f(shift(x, d)) = f(x) there
+    invariance error of a layer at the shift d:     | f(shift(x, d)) - f(x) |  /  | f(x) |
 
 Shifts fill with zeros. A convolution of stride 1 is equivariant where its windows see neither padding nor what moved
-in; a stride makes it so only for shifts that are its multiples; a pool is equivariant like a strided layer, and a
-little invariant inside its windows.
+in; a stride makes it so only for shifts that are its multiples (elsewhere the best of the nearest shifts of the output
+is taken); a pool is equivariant like a strided layer, and a little invariant inside its windows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from analysis.linear_maps.sizes import receptive_fields
-from jaxcnn.networks import Call, Network
-from jaxcnn.networks.network import flat
+from analysis.linear_maps.sizes import Field, all_fields
+from jaxcnn.networks import Call, Network, flat
 
 Shift = tuple[int, int]
+Errors = dict[str, np.ndarray]
 
 
 def shift(x: jax.Array, by: Shift) -> jax.Array:
@@ -38,76 +39,101 @@ def shift(x: jax.Array, by: Shift) -> jax.Array:
     return moved
 
 
-def activities(network: Network, params: Any, x: jax.Array) -> dict[str, jax.Array]:
-    """Every layer's output, by path, as long as outputs are images."""
+def activities(network: Network, params: Any, x: jax.Array, state: Any = None) -> dict[str, jax.Array]:
+    """Every layer's output y[n, ...], by path; batch norm with its running statistics, `state`."""
     found: dict[str, jax.Array] = {}
-    given = flat(params)
+    given, kept = flat(params), flat(state)
 
     def visit(path: str, layer: Network, x: jax.Array) -> jax.Array:
         leaves = {name: given[f"{path}/{name}"] for name in layer.leaves(x.shape[1:])}
-        y, _ = layer.forward(x, Call(path, leaves, {}))
-        if y.ndim == 4:
-            found[path] = y
-        return y
+        statistics = {name: kept[f"{path}/{name}"] for name in layer.statistics(x.shape[1:])}
+        found[path], _ = layer.forward(x, Call(path, leaves, statistics))
+        return found[path]
 
     network.run(x, visit)
     return found
 
 
 def equivariance_errors(
-    network: Network, params: Any, x: jax.Array, shifts: Sequence[Shift], interior: bool = False
-) -> dict[str, np.ndarray]:
-    """Relative equivariance error of every layer at every shift, {path: [shifts]}; NaN where the stride divides not.
+    network: Network, params: Any, x: jax.Array, shifts: Sequence[Shift], *, state: Any = None, interior: bool = False
+) -> Errors:
+    """Relative equivariance error of every layer whose output is an image, at every shift: {path: [shifts]}.
 
     Args:
-        network: serial, of image layers first.
+        network: of image layers first.
         x: images [n, h, w, c].
+        state: running statistics, for a network with batch norm.
         interior: look only at outputs whose receptive field stays inside the image before and after the shift, where
             padding and what moved in play no part.
     """
-    before = activities(network, params, x)
-    strides = layer_strides(network, x.shape[1:], before)
-    errors: dict[str, list[float]] = {path: [] for path in before}
+    fields = [all_fields(network, x.shape[1:], axis) for axis in (0, 1)]
+    image = (x.shape[1], x.shape[2])
+
+    def error(path: str, before: jax.Array, after: jax.Array, by: Shift) -> float:
+        seen = (fields[0][path], fields[1][path])
+        return min(distance(before, after, by, to, seen, image, interior) for to in nearest(by, seen))
+
+    return errors(network, params, x, shifts, state, error, lambda y: y.ndim == 4)
+
+
+def invariance_errors(
+    network: Network, params: Any, x: jax.Array, shifts: Sequence[Shift], *, state: Any = None
+) -> Errors:
+    """Relative change of every layer's output, image or vector, at every shift: {path: [shifts]}."""
+
+    def error(path: str, before: jax.Array, after: jax.Array, by: Shift) -> float:
+        return relative(after - before, before)
+
+    return errors(network, params, x, shifts, state, error, lambda y: True)
+
+
+def errors(
+    network: Network,
+    params: Any,
+    x: jax.Array,
+    shifts: Sequence[Shift],
+    state: Any,
+    error: Callable[[str, jax.Array, jax.Array, Shift], float],
+    is_measured: Callable[[jax.Array], bool],
+) -> Errors:
+    """`error(path, before, after, shift)` of the layers that are measured, at every shift."""
+    observe = jax.jit(lambda x: activities(network, params, x, state))
+    before = {path: y for path, y in observe(x).items() if is_measured(y)}
+    found: dict[str, list[float]] = {path: [] for path in before}
     for by in shifts:
-        after = activities(network, params, shift(x, by))
+        after = observe(shift(x, by))
         for path, y in before.items():
-            errors[path].append(relative_error(y, after[path], by, strides[path], (x.shape[1], x.shape[2]), interior))
-    return {path: np.array(values) for path, values in errors.items()}
+            found[path].append(error(path, y, after[path], by))
+    return {path: np.array(values) for path, values in found.items()}
 
 
-def layer_strides(network: Network, input_shape: tuple[int, ...], paths: Any) -> dict[str, tuple[int, int, int]]:
-    """(stride, size, start) of the receptive field at every layer; an elementwise layer has that of the one before."""
-    fields = {field.path: field for field in receptive_fields(network, input_shape)}
-    current, found = (1, 1, 0), {}
-    for path in paths:
-        if path in fields:
-            current = (fields[path].stride, fields[path].size, fields[path].start)
-        found[path] = current
-    return found
+def nearest(by: Shift, seen: tuple[Field, Field]) -> list[Shift]:
+    """The shifts of the output nearest to a shift of the input: by / stride, rounded down and up."""
+    rounded = [{steps // field.stride, -(-steps // field.stride)} for steps, field in zip(by, seen, strict=True)]
+    return [(down, right) for down, right in product(*rounded)]
 
 
-def relative_error(
-    y: jax.Array, after: jax.Array, by: Shift, field: tuple[int, int, int], image: Shift, interior: bool
+def distance(
+    y: jax.Array, after: jax.Array, by: Shift, to: Shift, seen: tuple[Field, Field], image: Shift, interior: bool
 ) -> float:
-    """| after - shift(y) | / | y |; NaN where the shift is no multiple of the layer's stride."""
-    stride = field[0]
-    if any(steps % stride for steps in by):
-        return float("nan")
-    moved = tuple(steps // stride for steps in by)
-    expected = shift(y, (moved[0], moved[1]))
-    kept = jnp.ones(y.shape[1:3], bool)
+    """| after - shift(y, to) | / | y |, over all outputs or over those that see only image."""
+    difference = after - shift(y, to)
     if interior:
-        kept = jnp.asarray(np.multiply.outer(*(clear(y.shape[1 + k], image[k], by[k], field) for k in (0, 1))))
-    difference = jnp.where(kept[None, :, :, None], after - expected, 0)
+        rows, columns = (clear(y.shape[1 + k], image[k], by[k], to[k], seen[k]) for k in (0, 1))
+        difference = jnp.where(np.multiply.outer(rows, columns)[None, :, :, None], difference, 0)
+    return relative(difference, y)
+
+
+def relative(difference: jax.Array, y: jax.Array) -> float:
     return float(jnp.linalg.norm(difference) / jnp.maximum(jnp.linalg.norm(y), 1e-30))
 
 
-def clear(outputs: int, n: int, by: int, field: tuple[int, int, int]) -> np.ndarray:
-    """Outputs along one axis that see image only, both of the shifted image and of its origin."""
-    stride, size, start = field
-    low = start + stride * np.arange(outputs)
-    high = low + size - 1
-    return (np.minimum(low, low - by) >= max(0, by)) & (np.maximum(high, high - by) <= n - 1 + min(0, by))
+def clear(outputs: int, n: int, by: int, to: int, field: Field) -> np.ndarray:
+    """Outputs along one axis that see old image only after the shift, and whose origin saw only image before it."""
+    low = field.start + field.stride * np.arange(outputs)
+    origin = low - field.stride * to
+    is_old = (low >= max(0, by)) & (low + field.size <= n + min(0, by))
+    return is_old & (origin >= 0) & (origin + field.size <= n)
 
 
 def invariances(layer: Any, x: jax.Array, reach: int = 1) -> np.ndarray:

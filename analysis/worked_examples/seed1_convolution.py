@@ -15,6 +15,7 @@ from analysis.worked_examples import pictures
 from analysis.worked_examples.entry import entry
 from analysis.worked_examples.judge import Claim, Finding
 from analysis.worked_examples.truth import correlate, gradients, jacobians, line, pullbacks, values
+from jaxcnn import networks
 
 X = np.arange(1.0, 6.0)
 W = np.array([1.0, 10.0, 100.0])
@@ -32,6 +33,11 @@ def same(ops: Any, x: Any, w: Any) -> jax.Array:
 
 def by_kernel(ops: Any, w: Any) -> jax.Array:
     return same(ops, X, w)
+
+
+def input_by_kernel() -> np.ndarray:
+    """dx/dw, [N, K]: the input does not depend on the kernel."""
+    return np.asarray(jacobians(lambda ops, w: ops.identity(jnp.asarray(X)), W).hand)
 
 
 def seen(x: np.ndarray, taps: int) -> np.ndarray:
@@ -68,7 +74,7 @@ def same_padding() -> list[Finding]:
     def lengths(ops: Any) -> list[int]:
         return [same(ops, X, np.ones(k)).shape[0] for k in (1, 3, 5)]
 
-    reached = {5 + 2 * p - k + 1 for k in (2, 4) for p in range(4)}
+    reached = {networks.conv(1, k, padding=p).output_shape((5, 1))[0] for k in (2, 4) for p in range(4)}
     return [
         Claim("lengths for K = 1, 3, 5", [5, 5, 5], values(lengths)),
         Claim("an even K reaches N = 5", False, 5 in reached),
@@ -198,9 +204,8 @@ def first_instance() -> Claim:
 def kernel_chain() -> list[Finding]:
     """The input does not depend on w, so the printed chain gives 0; reading its last factor as dx^/dw does not help."""
     truth, right = pullbacks(by_kernel, G, W), G @ seen(X, 3)
-    no_dependence = np.zeros((5, 3))
     return [
-        Claim("dC/dw", G @ same_conv_matrix(W, 5) @ no_dependence, truth, corrected=right),
+        Claim("dC/dw", G @ same_conv_matrix(W, 5) @ input_by_kernel(), truth, corrected=right),
         Claim("dC/dw with dx^/dw for dx/dw", G @ same_conv_matrix(W, 5) @ seen(X, 3), truth, corrected=right),
     ]
 
@@ -224,8 +229,8 @@ def kernel_chain_sizes() -> list[Finding]:
 )  # fmt: skip
 def kernel_gradient() -> Claim:
     """As S1.14; and the partial sign is missing below."""
-    past = G @ same_conv_matrix(W, 5)
-    says = [sum(past[j] * 0.0 for j in range(5)) for _ in range(3)]  # x does not depend on w
+    past, by_w = G @ same_conv_matrix(W, 5), input_by_kernel()
+    says = [sum(past[j] * by_w[j, i] for j in range(5)) for i in range(3)]
     entry_ = lambda j: sum(G[i - 1] * X[i + j - 3] for i in range(1, 6) if 0 <= i + j - 3 < 5)  # noqa: E731
     return Claim("dC/dw", says, pullbacks(by_kernel, G, W), corrected=[entry_(j) for j in (1, 2, 3)])
 

@@ -32,6 +32,11 @@ def small_pool(ops: Any, x: Any) -> jax.Array:
     return ops.max_pool(square(x), 2)[0, :, :, 0]
 
 
+def window_of(site: networks.Site) -> tuple[int, ...]:
+    """A pool's window, from its sizes: it does not overlap."""
+    return tuple(n // m for n, m in zip(site.input_shape[:2], site.output_shape[:2], strict=True))
+
+
 def cache(x: np.ndarray) -> np.ndarray:
     """1 at every block's largest value, 0 elsewhere."""
     blocks = windows(x, 2, 2)
@@ -83,7 +88,7 @@ def printed_block() -> list[Finding]:
 def pool_sizes() -> list[Finding]:
     sites = rows(networks.seed2())
     sizes = lambda name: [(s[2], *s[:2]) for s in (sites[name].input_shape, sites[name].output_shape)]  # noqa: E731
-    depth = [(1, sites[name].input_shape[2], 2, 2) for name in ("pool1", "pool2")]
+    depth = [(1, sites[name].input_shape[2], *window_of(sites[name])) for name in ("pool1", "pool2")]
     return [
         Claim("pool1, X and Y", [(4, 24, 24), (4, 24, 24)], sizes("pool1"), corrected=[(4, 24, 24), (4, 12, 12)]),
         Claim("pool1, K", (1, 2, 2, 2), depth[0], corrected=(1, 4, 2, 2)),

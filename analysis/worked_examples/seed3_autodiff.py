@@ -104,11 +104,25 @@ def start() -> Claim:
     "The sum over children.",
     formula=r"t_n=\sum_{c\in\mathrm{ch}(n)}\frac{\partial f_c}{\partial f_n}t_c",
 )
-def sum_over_children() -> Claim:
-    """Every t of the tape against the sum of its terms' local derivatives times the children's t."""
+def sum_over_children() -> list[Finding]:
+    """Every t of the tape against the sum of its terms' local derivatives times the children's t; and against
+    jax.grad by a zero that is added to the node."""
     found, steps = tape(), tape().steps[1:]
     says = [sum(term.local * float(found[term.child]) for term in step.terms) for step in steps]
-    return Claim("t of the other eight nodes", says, [float(step.t) for step in steps])
+    by_shift = jax.grad(shifted)(dict.fromkeys(PRINTED_SCHEDULE, 0.0))
+    return [
+        Claim("t of the other eight nodes", says, [float(step.t) for step in steps]),
+        Claim("t of all nine nodes, by jax.grad", [float(step.t) for step in found.steps],
+              [float(by_shift[step.node]) for step in found.steps]),
+    ]  # fmt: skip
+
+
+def shifted(shifts: dict[str, Any]) -> Any:
+    """Eq. 9 with a shift, zero, added to every node."""
+    x1, x2, theta = X1 + shifts["x1"], X2 + shifts["x2"], THETA + shifts["theta"]
+    f3 = jnp.sin(x1 * theta + shifts["f1"] + x2 + shifts["f2"]) + shifts["f3"]
+    f5 = theta * (x2**2 + shifts["f4"]) + shifts["f5"]
+    return f3 + f5 + shifts["f6"]
 
 
 @entry("S3.32", "AutoDiff, step 5", "The total derivative of f with respect to node n is t_n.")
@@ -154,7 +168,7 @@ def rest() -> Claim:
     formula=r"t_\theta=\frac{\partial f}{\partial\theta}",
 )
 def by_hand() -> Claim:
-    return Claim("df/dtheta", X1 * COS + X2**2, derivatives()[2])
+    return Claim("df/dtheta", X1 * COS + X2**2, Twice(t("theta")[0], derivatives()[2]))
 
 
 @entry(

@@ -57,6 +57,12 @@ def input_gradient() -> Twice:
     return pullbacks(convolved, DY, X)
 
 
+def backward_matrix() -> Twice:
+    """B, [8, 4], column by column: what the backward pass makes of unit vectors."""
+    columns = [pullbacks(convolved, unit.reshape(2, 2), X) for unit in np.eye(4)]
+    return Twice(*(jnp.stack([column[k].ravel() for column in columns], 1) for k in (0, 1)))
+
+
 def padded() -> np.ndarray:
     """dL/dY with two zeros on each side."""
     return np.pad(DY, [(0, 0), (2, 2)])
@@ -127,10 +133,8 @@ def first_input() -> Claim:
 @entry("S4.39", "5b", "The 8 x 4 matrix B.", formula=r"\frac{\partial L}{\partial X}=B\,\frac{\partial L}{\partial Y}")
 def matrix_b() -> list[Finding]:
     """B's columns are what the backward pass makes of unit vectors."""
-    columns = [pullbacks(convolved, unit.reshape(2, 2), X) for unit in np.eye(4)]
-    both = Twice(*(jnp.stack([column[k].ravel() for column in columns], 1) for k in (0, 1)))
     return [
-        Claim("B", PRINTED_B, both),
+        Claim("B", PRINTED_B, backward_matrix()),
         Claim("B times dL/dY", (PRINTED_B @ DY.ravel()).reshape(2, 4), input_gradient()),
     ]
 
@@ -141,8 +145,8 @@ def transposed() -> list[Finding]:
     backward pass."""
     rows = jacobians(lambda ops, y: ops.conv_transpose(jnp.asarray(y).T[None], kernel())[0].T, DY)
     return [
-        Claim("B", matrix().T, PRINTED_B),
-        Claim("the printed A, transposed", PRINTED_A.T, PRINTED_B, corrected=A.T),
+        Claim("B", matrix().T, backward_matrix()),
+        Claim("the printed A, transposed", PRINTED_A.T, backward_matrix(), corrected=A.T),
         Claim("the transposed layer's Jacobian", A.T, map_twice(lambda j: j.reshape(8, 4), rows)),
         Claim(
             "and its gradient by the kernel is the layer's own",
@@ -175,14 +179,14 @@ def summed() -> np.ndarray:
 )  # fmt: skip
 def kernels() -> Claim:
     """Read off B: its rows hold the taps from the last to the first."""
-    from_b = [[PRINTED_B[4 * i : 4 * i + 3, 2 * j][::-1] for j in (0, 1)] for i in (0, 1)]
-    return Claim("both kernels", reversed_kernels(), np.array(from_b))
+    taps = lambda b: jnp.stack([b[4 * i : 4 * i + 3, 2 * j][::-1] for i, j in np.ndindex(2, 2)]).reshape(2, 2, 3)  # noqa: E731
+    return Claim("both kernels", reversed_kernels(), map_twice(taps, backward_matrix()))
 
 
 @entry("S4.43", "5c", "The output is dL/dX, 2 x 4.")
 def output() -> list[Finding]:
     return [
-        Claim("its size", (2, 4), summed().shape),
+        Claim("its size", (2, 4), np.shape(input_gradient().hand)),
         Claim("its values", summed(), input_gradient()),
     ]
 

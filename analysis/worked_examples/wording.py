@@ -83,6 +83,8 @@ def show(value: Any) -> str:
         return ", ".join(f"{name}: {show(part)}" for name, part in value.items()) or "none"
     if is_ragged(value):
         return "; ".join(map(show, value))
+    if isinstance(value, (tuple, list)) and not value:
+        return "()"  # the shape of one number
     array = np.asarray(value)
     if array.dtype == bool and array.size > SHORT:
         return f"yes {array.sum()} of {array.size}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -28,6 +28,7 @@ class NeuronRun(NamedTuple):
     active: np.ndarray
 
 
+@cache
 def dead_neuron(activation: str, steps: int, rate: float = 0.05) -> NeuronRun:
     """Train y = f(w . x + b) towards 1 from b = -30, where no input of 1000 normal ones in four dimensions is positive.
 
@@ -70,6 +71,7 @@ def mean_activation(activation: str) -> float:
     return float(np.sum(6 * np.tile(weights, 2) * density * y))
 
 
+@cache
 def gradient_ratio(activation: str, depth: int, variance: float, width: int = 16, seeds: int = 5) -> float:
     """Gradient norm of the first layer's weights over the last's: geometric mean over seeds.
 
@@ -117,6 +119,7 @@ class Comparison(NamedTuple):
         return not self.interval[0] <= 0 <= self.interval[1]
 
 
+@cache
 def compare_training(seeds: int = 20, steps: int = 300, rate: float = 0.05) -> Comparison:
     """A 2x32 network on 128 points of a smooth regression, full gradient steps, the same start and data for both.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -36,21 +37,29 @@ class First(NamedTuple):
     norms: np.ndarray
 
 
-def first_gradients(init: str, scale: float = 1.0) -> First:
-    """Logits and gradient norms with weights from `networks.initialisers.<init>`, multiplied by `scale`."""
-    network = networks.seed2(kernel_init=getattr(networks.initialisers, init))
-    params = network.init(jax.random.key(0), (28, 28, 1))
-    params = jax.tree.map(lambda p: scale * p, params)
+@jax.jit
+def first_loss_gradient(params: Any) -> tuple[Any, jax.Array]:
+    """The gradient by all parameters and the logits, for one random image of class 0."""
     x = jax.random.uniform(jax.random.key(1), (1, 28, 28, 1), jnp.float32)
 
     def loss(params: Any) -> tuple[jax.Array, jax.Array]:
-        logits = network.apply(params, x)
+        logits = networks.seed2().apply(params, x)
         return ops.softmax_cross_entropy(logits, jnp.zeros(1, jnp.int32))[0], logits
 
-    gradient, logits = jax.jit(jax.grad(loss, has_aux=True))(params)
-    names = ("conv1", "conv2", "dense1", "dense2")
-    norms = [jnp.linalg.norm(gradient[name]["kernel"].ravel()) for name in names]
+    return jax.grad(loss, has_aux=True)(params)
+
+
+def first_gradients(init: str, scale: float = 1.0) -> First:
+    """Logits and gradient norms with weights from `networks.initialisers.<init>`, multiplied by `scale`."""
+    params = start(networks.seed2(kernel_init=getattr(networks.initialisers, init)))
+    gradient, logits = first_loss_gradient(jax.tree.map(lambda p: scale * p, params))
+    norms = [jnp.linalg.norm(gradient[name]["kernel"].ravel()) for name in ("conv1", "conv2", "dense1", "dense2")]
     return First(float(jnp.max(jnp.abs(logits))), np.array(norms))
+
+
+def start(network: networks.Network) -> Any:
+    """Parameters for 28x28 images."""
+    return jax.jit(lambda: network.init(jax.random.key(0), (28, 28, 1)))()
 
 
 class Digits(NamedTuple):
@@ -74,17 +83,12 @@ def digits() -> Digits:
     return Digits(*map(jnp.asarray, (x[first], y[first], x[rest], y[rest])))
 
 
-class Shallow(NamedTuple):
-    """One training of the shallow network."""
-
-    train_accuracy: float
-    test_accuracy: float
-    epochs: int
-
-
-def descend(network: networks.Network, optimiser: Any, epochs: int, batch: int = 50) -> tuple[Any, jax.Array]:
-    """Mini-batch training on `digits()`; parameters and the loss of every step."""
-    data = digits()
+@cache
+def descent(build: Callable[[], networks.Network], is_clipped: bool = False) -> Callable[[Any, jax.Array], Any]:
+    """Mini-batch training on `digits()` at rate 0.05: (params, rows[steps, batch]) to (params, losses[steps])."""
+    data, network = digits(), build()
+    descend = optax.sgd(0.05)
+    optimiser = optax.chain(optax.clip_by_global_norm(1.0), descend) if is_clipped else descend
 
     def loss(params: Any, rows: jax.Array) -> jax.Array:
         return jnp.mean(ops.softmax_cross_entropy(network.apply(params, data.x[rows]), data.y[rows]))
@@ -100,23 +104,35 @@ def descend(network: networks.Network, optimiser: Any, epochs: int, batch: int =
         (params, _), errors = jax.lax.scan(step, (params, optimiser.init(params)), rows)
         return params, errors
 
+    return run
+
+
+def batches(epochs: int, batch: int = 50) -> jax.Array:
+    """Which images each step sees, [steps, batch]: every epoch in an order of its own."""
     keys = jax.random.split(jax.random.key(1), epochs)
-    rows = jnp.concatenate([jax.random.permutation(key, data.y.size).reshape(-1, batch) for key in keys])
-    return run(network.init(jax.random.key(0), (28, 28, 1)), rows)
+    return jnp.concatenate([jax.random.permutation(key, digits().y.size).reshape(-1, batch) for key in keys])
 
 
+class Shallow(NamedTuple):
+    """One training of the shallow network."""
+
+    params: Any
+    train_accuracy: float
+    test_accuracy: float
+    epochs: int
+
+
+@cache
 def train_shallow(epochs: int) -> Shallow:
     """Seed 2's shallow network on the digits; ledger S2.36."""
     network, data = networks.seed2_shallow(), digits()
-    params, _ = descend(network, optax.sgd(0.05), epochs)
+    params, _ = descent(networks.seed2_shallow)(start(network), batches(epochs))
     share = lambda x, y: float(jnp.mean(jnp.argmax(network.apply(params, x), -1) == y))  # noqa: E731
-    return Shallow(share(data.x, data.y), share(data.test_x, data.test_y), epochs)
+    return Shallow(params, share(data.x, data.y), share(data.test_x, data.test_y), epochs)
 
 
 def train_full(init: str, is_clipped: bool) -> float:
     """The mean loss of the last ten of `STEPS` steps of seed 2's full network; not finite where it diverged."""
-    network = networks.seed2(kernel_init=getattr(networks.initialisers, init))
-    descent = optax.sgd(0.05)
-    optimiser = optax.chain(optax.clip_by_global_norm(1.0), descent) if is_clipped else descent
-    _, errors = descend(network, optimiser, epochs=STEPS // 20)
+    params = start(networks.seed2(kernel_init=getattr(networks.initialisers, init)))
+    _, errors = descent(networks.seed2, is_clipped)(params, batches(STEPS // 20))
     return float(jnp.mean(errors[-10:]))

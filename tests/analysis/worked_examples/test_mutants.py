@@ -5,6 +5,7 @@ row named beside it must then be broken. A rule that is added without such a row
 """
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
@@ -22,10 +23,19 @@ WITHOUT_GRADIENT = {"winner", "is_kept"}
 
 @pytest.fixture(autouse=True)
 def fresh_rules() -> Iterator[None]:
-    """A rule that was compiled holds the rules it calls: none may outlive a mutant, nor hide one."""
-    jax.clear_caches()
+    """A rule that was compiled holds the rules it calls, and rows keep what they share: nothing may outlive a mutant,
+    nor hide one."""
+    forget()
     yield
+    forget()
+
+
+def forget() -> None:
     jax.clear_caches()
+    for name, module in list(sys.modules.items()):
+        if name.startswith("analysis.worked_examples"):
+            for value in vars(module).values():
+                getattr(value, "cache_clear", lambda: None)()
 
 
 ROWS = {
@@ -124,7 +134,7 @@ def cases() -> Iterator[Any]:
         yield pytest.param(case, id=id, marks=[pytest.mark.heavy] if is_sweep else [])
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", list(cases()))
 def test_a_changed_sign_breaks_a_row(case: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     module, name, argument = case
     place = import_module(f"jaxcnn.ops.{module}")

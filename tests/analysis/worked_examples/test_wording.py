@@ -37,6 +37,7 @@ def test_no_command_is_left(id: str) -> None:
         (np.float64(-2), "-2"),
         ((4, 24, 24), "4, 24, 24"),
         ([(4, 24), (1,)], "4, 24; 1"),
+        ([(), (10,)], "(); 10"),
         (np.ones((4, 4), bool), "yes 16 of 16"),
         (np.arange(100.0).reshape(10, 10), "10x10 numbers, 0 to 99"),
         (["f1", "f5"], "f1, f5"),
