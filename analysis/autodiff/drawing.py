@@ -56,7 +56,7 @@ def draw(
     nx.draw_networkx_edges(network, places, ax=ax, node_size=size, arrowsize=9, edge_color="tab:gray")
     nx.draw_networkx_labels(network, places, captions(graph, tape, labels or {}), ax=ax, font_size=8)
     if derivatives:
-        nx.draw_networkx_edge_labels(network, places, edges(graph), ax=ax, font_size=7, label_pos=0.68, rotate=False)
+        nx.draw_networkx_edge_labels(network, places, edges(graph), ax=ax, font_size=7, label_pos=0.6, rotate=False)
     ax.margins(0.1)
     ax.set_axis_off()
     return ax
@@ -78,7 +78,7 @@ def edges(graph: Graph) -> dict[tuple[str, str], str]:
         for parent, local in zip(node.parents, locals_of(node), strict=True):
             if local is not None:
                 found[parent, node.name] = found.get((parent, node.name), 0.0) + local
-    return {edge: f"{local:.3g}" for edge, local in found.items()}
+    return {edge: f"{local:.2g}" for edge, local in found.items()}
 
 
 def layers(graph: Graph) -> dict[str, tuple[float, float]]:

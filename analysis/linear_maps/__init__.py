@@ -12,7 +12,7 @@ from analysis.linear_maps.matrices import batch_norm_matrix, conv_matrix, matrix
 from analysis.linear_maps.padding import MODES, contributions, gradient_weight, pad
 from analysis.linear_maps.sizes import DERIVATION, Field, output_size, receptive_fields, same_padding
 from analysis.linear_maps.support import density, support
-from analysis.linear_maps.translation import equivariance_errors, invariances, shift
+from analysis.linear_maps.translation import equivariance_errors, invariance_errors, invariances, shift
 
 __all__ = [
     "DERIVATION",
@@ -24,6 +24,7 @@ __all__ = [
     "density",
     "equivariance_errors",
     "gradient_weight",
+    "invariance_errors",
     "invariances",
     "matrix",
     "max_pool_matrix",

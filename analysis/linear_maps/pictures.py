@@ -27,15 +27,18 @@ def draw_counts(counts: np.ndarray, ax: Axes, *, title: str = "") -> Axes:
         return ax
     drawn = ax.imshow(counts, cmap="viridis", vmin=0)
     ax.figure.colorbar(drawn, ax=ax, shrink=0.8, label="kernel entries met")
-    ax.set(title=title, xlabel="column", ylabel="row")
+    ax.set(title=title, xlabel="column", ylabel="row", xticks=range(0, counts.shape[1], 2))
+    ax.set_yticks(range(0, counts.shape[0], 2))
     return ax
 
 
-def draw_shifts(values: np.ndarray, ax: Axes, *, title: str = "", label: str = "relative error") -> Axes:
-    """One number per shift, [dy, dx] around the middle, as a heat map; NaN (no such shift) is hatched grey."""
+def draw_shifts(values: np.ndarray, ax: Axes, *, title: str = "", top: float | None = None) -> Axes:
+    """One relative error per shift, [dy, dx] around the middle, as a heat map up to `top` (None: the largest)."""
     reach = values.shape[0] // 2
-    ax.set_facecolor("0.85")
-    drawn = ax.imshow(values, cmap="magma_r", extent=(-reach - 0.5, reach + 0.5, reach + 0.5, -reach - 0.5), vmin=0)
-    ax.figure.colorbar(drawn, ax=ax, shrink=0.8, label=label)
-    ax.set(title=title, xlabel="shift to the right (pixels)", ylabel="shift down (pixels)")
+    extent = (-reach - 0.5, reach + 0.5, reach + 0.5, -reach - 0.5)
+    drawn = ax.imshow(values, cmap="magma_r", extent=extent, vmin=0, vmax=top)
+    ax.figure.colorbar(drawn, ax=ax, shrink=0.7, label="relative error")
+    ax.set_title(title, fontsize=9)
+    steps = range(-reach, reach + 1)
+    ax.set(xlabel="right (pixels)", ylabel="down (pixels)", xticks=steps, yticks=steps)
     return ax

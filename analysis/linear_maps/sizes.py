@@ -107,8 +107,9 @@ def both(path: str, body: Field, shortcut: Field) -> Field:
 
 def after(site: Site, field: Field, axis: int) -> Field:
     """The field after one layer."""
-    kind, n = site.layer.kind, site.input_shape[axis]
+    kind = site.layer.kind
     if kind == "global_avg_pool":
+        n = site.input_shape[axis]
         return Field(site.path, kind, field.size + (n - 1) * field.stride, field.stride * n, field.start)
     if kind in WINDOWED:
         rule = rule_of(site.input_shape[:-1], **site.layer.settings)

@@ -25,6 +25,7 @@ Shift = tuple[int, int]
 Errors = dict[str, np.ndarray]
 
 
+@jax.jit
 def shift(x: jax.Array, by: Shift) -> jax.Array:
     """Images x[n, h, w, c] moved down by by[0] and right by by[1]; zeros move in.
 
@@ -98,12 +99,13 @@ def errors(
 ) -> Errors:
     """`error(path, before, after, shift)` of the layers that are measured, at every shift."""
     observe = jax.jit(lambda x: activities(network, params, x, state))
-    before = {path: y for path, y in observe(x).items() if is_measured(y)}
-    found: dict[str, list[float]] = {path: [] for path in before}
+    seen = observe(x)
+    paths = [site.path for site in network.sites(x.shape[1:]) if is_measured(seen[site.path])]  # in running order
+    found: dict[str, list[float]] = {path: [] for path in paths}
     for by in shifts:
         after = observe(shift(x, by))
-        for path, y in before.items():
-            found[path].append(error(path, y, after[path], by))
+        for path in paths:
+            found[path].append(error(path, seen[path], after[path], by))
     return {path: np.array(values) for path, values in found.items()}
 
 

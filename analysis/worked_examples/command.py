@@ -46,6 +46,8 @@ def examples(request: Annotated[Examples, tyro.conf.arg(name="")]) -> int:
         entries = select(request.which)
     except ValueError as error:
         raise UserError(str(error).removeprefix("examples: ")) from error
+    for path in filter(None, (request.html, request.json)):
+        prepare(path)
     outcomes = run_with_progress(entries)
     if request.errata:
         outcomes = [outcome for outcome in outcomes if outcome.verdict is Verdict.ERRATUM]
@@ -55,6 +57,7 @@ def examples(request: Annotated[Examples, tyro.conf.arg(name="")]) -> int:
         from analysis.worked_examples.page import page
 
         write(request.html, page(outcomes))
+        print(report.totals(outcomes).plain)
     else:
         show(outcomes, is_full=len(request.which) == len(entries), folder=request.pictures)
     return int(any(outcome.verdict is Verdict.BROKEN for outcome in outcomes))
@@ -80,11 +83,13 @@ def show(outcomes: Sequence[Outcome], is_full: bool, folder: Path) -> None:
     from analysis.worked_examples import report
 
     console = Console()
-    if not is_full:
+    if not outcomes:
+        console.print("none of these statements is an erratum")
+    elif not is_full:
         console.print(report.overview(outcomes))
-        return
-    for outcome in outcomes:
-        console.print(report.in_full(outcome, save_picture(outcome.entry, folder)))
+    else:
+        for outcome in outcomes:
+            console.print(report.in_full(outcome, save_picture(outcome.entry, folder)))
 
 
 def save_picture(entry: Entry, folder: Path) -> Path | None:
@@ -96,7 +101,7 @@ def save_picture(entry: Entry, folder: Path) -> Path | None:
     figure, columns = draw(entry)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{entry.id}.png"
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=150, bbox_inches="tight")
     if columns:
         with path.with_suffix(".csv").open("w", newline="") as file:
             writer = csv.writer(file)
@@ -105,7 +110,12 @@ def save_picture(entry: Entry, folder: Path) -> Path | None:
     return path
 
 
-def write(path: Path, text: str) -> None:
+def prepare(path: Path) -> None:
+    """Fail before the run where the file cannot be written, not after it."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.open("a").close()
+
+
+def write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     print(path)

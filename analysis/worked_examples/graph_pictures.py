@@ -36,7 +36,7 @@ def exercise_graph(figure: Figure) -> None:
 
 def perceptron_graph(figure: Figure) -> None:
     """S3.37: two inputs, two hidden layers of two units, one output, the error; weights and target as leaves."""
-    figure.set_size_inches(9.5, 5.5)
+    figure.set_size_inches(11, 6)
     random = np.random.default_rng(3)
     weights = [random.normal(size=shape) for shape in ((2, 2), (2, 2), (1, 2))]
     graph = perceptron(np.array([0.6, -1.1]), weights, 0.3, jnp.tanh)
@@ -47,10 +47,10 @@ def perceptron_graph(figure: Figure) -> None:
             row = 2.0 if units == 1 else 5.0 - 2.0 * unit
             places[f"g{layer}_{unit}"] = (column, row)
             for source in (1, 2):
-                places[f"w{layer}_{unit}{source}"] = (column - 1.35 + 0.75 * source, row + (1.0 if row >= 2 else -1.0))
+                places[f"w{layer}_{unit}{source}"] = (column - 1.8 + 1.0 * source, row + (1.1 if row >= 2 else -1.1))
     labels = {name: f"$w^{{({name[1]})}}_{{{name[3:]}}}$" for name in graph.nodes if name.startswith("w")}
     labels |= {name: f"$g^{{({name[1]})}}_{name[3]}$" for name in graph.nodes if name.startswith("g")}
-    ax = draw(graph, figure.subplots(), positions=places, labels=labels, derivatives=False, size=560)
+    ax = draw(graph, figure.subplots(), positions=places, labels=labels, size=560)
     ax.set_title("a fully connected network: inputs, layer 1, layer 2, output, error (grey rims: leaves)")
 
 
@@ -61,11 +61,11 @@ def convolutional_tape() -> Tape:
 
 def convolutional_graph(figure: Figure) -> None:
     """S3.45: six inputs, four units that share w1, w2, w3, two pooled units, one output."""
-    figure.set_size_inches(9, 5.2)
+    figure.set_size_inches(11, 6)
     graph = convolutional(SEQUENCE, TAPS, READOUT)
     places = {f"x{k}": (0.0, 6.0 - k) for k in range(1, 7)}
-    places |= {f"a{k}": (1.7 + 0.3 * k, 5.0 - k) for k in range(1, 5)}
-    places |= {f"w{k}": (2.1 + 0.5 * k, 5.8) for k in range(1, 4)}
-    places |= {"m1": (4.2, 3.5), "m2": (4.2, 1.5), "v1": (5.0, 4.6), "v2": (5.0, 0.4), "out": (5.8, 2.5)}
-    ax = draw(graph, figure.subplots(), positions=places, derivatives=False, size=520)
+    places |= {f"a{k}": (1.6 + 0.8 * k, 5.0 - k) for k in range(1, 5)}
+    places |= {f"w{k}": (1.8 + 1.3 * k, 5.9) for k in range(1, 4)}
+    places |= {"m1": (6.4, 3.5), "m2": (6.4, 1.5), "v1": (7.2, 4.6), "v2": (7.2, 0.4), "out": (8.2, 2.5)}
+    ax = draw(graph, figure.subplots(), positions=places, size=520)
     ax.set_title("conv (length 3, shared weights w1-w3), max pool (2), dense (v1, v2), output")

@@ -98,7 +98,7 @@ def picture(entry: Entry) -> str:
         return ""
     figure, _ = draw(entry)
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
+    figure.savefig(buffer, format="png", dpi=130, bbox_inches="tight")
     data = b64encode(buffer.getvalue()).decode("ascii")
     return f'<img src="data:image/png;base64,{data}" alt="{escape(entry.id)}: {escape(entry.states)}" loading="lazy">'
 

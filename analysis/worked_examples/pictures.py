@@ -1,67 +1,21 @@
-"""The figures: those that the documents lack, and those that make a row plain. Each draws into a given figure.
+"""The figures of networks, layers and activations: those that the documents lack, and those that make a row plain.
 
-Returned columns are the numbers behind a picture; the command line saves them beside it.
+Each draws into a given figure. The columns it returns are the numbers behind it; the command line saves them with it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from analysis.linear_maps import contributions, same_conv_matrix
-from analysis.linear_maps.pictures import draw_counts, draw_matrix
-from analysis.worked_examples.graph_pictures import (
-    READOUT,
-    SEQUENCE,
-    TAPS,
-    convolutional_graph,
-    convolutional_tape,
-    exercise_graph,
-    perceptron_graph,
-)
-from analysis.worked_examples.study_pictures import (
-    decision_boundary,
-    gradient_against_depth,
-    initial_scale,
-    piecewise_function,
-    saturation,
-    training_comparison,
-    translation_maps,
-)
 from jaxcnn import networks, ops
-
-__all__ = [
-    "READOUT",
-    "SEQUENCE",
-    "TAPS",
-    "block_diagram",
-    "conv_matrices",
-    "convolutional_graph",
-    "convolutional_tape",
-    "decision_boundary",
-    "exercise_graph",
-    "gradient_against_depth",
-    "initial_scale",
-    "leaky_curve",
-    "padding_counts",
-    "padding_heat_maps",
-    "perceptron_graph",
-    "piecewise_function",
-    "pixel_support",
-    "pooling_example",
-    "relu_curve",
-    "saturation",
-    "toeplitz_matrices",
-    "training_comparison",
-    "translation_maps",
-    "translation_tables",
-    "weight_support",
-]
+from jaxcnn.ops.geometry import per_axis
 
 Columns = dict[str, np.ndarray]
 
@@ -70,16 +24,21 @@ def block_diagram(figure: Figure) -> None:
     """S0.01: the network, layer by layer, with the sizes chosen in `networks.seed0`."""
     figure.set_size_inches(9, 2.9)
     ax = figure.subplots()
-    rows = networks.summary(networks.seed0(), (28, 28, 1))
-    shown = [row for row in rows if row.kind not in ("relu",)]
-    sizes = {"input": (28, 28, 1)} | {row.path: row.output_shape for row in shown}
-    kinds = {"input": "image"} | {row.path: row.kind.replace("_", " ") for row in shown}
+    shown = [site for site in networks.seed0().sites((28, 28, 1)) if site.layer.kind != "relu"]
+    sizes = {"input": (28, 28, 1)} | {site.path: site.output_shape for site in shown}
+    kinds = {"input": "image"} | {site.path: site.layer.kind.replace("_", " ") for site in shown}
+    windows = {
+        site.path: per_axis(site.path, "window", site.layer.settings["window"], 2)
+        for site in shown
+        if "window" in site.layer.settings
+    }
     for position, (name, size) in enumerate(sizes.items()):
         height = 0.25 + 1.75 * size[0] / 28 if len(size) == 3 else 0.25 + 1.75 * np.log(size[0]) / np.log(400)
         width = 0.3 + 0.02 * size[2] if len(size) == 3 else 0.16
         colour = {"conv": "tab:blue", "max pool": "tab:orange", "dense": "tab:green"}.get(kinds[name], "0.75")
         ax.add_patch(Rectangle((position - width / 2, -height / 2), width, height, color=colour, alpha=0.75))
-        ax.text(position, 1.1, kinds[name], ha="center", fontsize=8)
+        window = f" {'x'.join(map(str, windows[name]))}" if windows.get(name) else ""
+        ax.text(position, 1.1, kinds[name] + window, ha="center", fontsize=8)
         ax.text(position, -1.35, "x".join(map(str, size)), ha="center", fontsize=8)
         if position:
             ax.annotate("", (position - 0.32, 0), (position - 0.66, 0), arrowprops={"arrowstyle": "->", "color": "0.4"})
@@ -140,8 +99,8 @@ def curves(figure: Figure, name: str, formula: str) -> Columns:
     figure.set_size_inches(7.5, 3)
     x = np.linspace(-10, 10, 401)
     f = getattr(ops, name)
-    y = np.asarray(f(jnp.asarray(x, jnp.float32)))
-    slope = np.where(x < 0, 0.1 if name == "leaky_relu" else 0.0, 1.0)
+    y, pull = jax.vjp(f, jnp.asarray(x, jnp.float32))
+    slope = np.asarray(pull(jnp.ones_like(y))[0])
     left, right = figure.subplots(1, 2)
     left.plot(x, y)
     left.set(title=formula, xlabel="$x$", ylabel="$f(x)$")
@@ -150,7 +109,7 @@ def curves(figure: Figure, name: str, formula: str) -> Columns:
     right.set(title="its derivative", xlabel="$x$", ylabel="$f'(x)$", ylim=(-0.1, 1.1))
     for ax in (left, right):
         ax.grid(alpha=0.3)
-    return {"x": x, "y": y}
+    return {"x": x, "y": np.asarray(y), "slope": slope}
 
 
 def relu_curve(figure: Figure) -> Columns:
@@ -161,50 +120,6 @@ def relu_curve(figure: Figure) -> Columns:
 def leaky_curve(figure: Figure) -> Columns:
     """S0.34."""
     return curves(figure, "leaky_relu", r"leaky ReLU: $\max(0.1x, x)$")
-
-
-def toeplitz_matrices(figure: Figure) -> None:
-    """S1.06: the printed matrix beside the right one, with its two wrong rows framed."""
-    figure.set_size_inches(8, 3.6)
-    taps, right = np.array([1.0, 10.0, 100.0]), same_conv_matrix(np.array([1.0, 10.0, 100.0]), 5)
-    as_printed = right.copy()
-    as_printed[0], as_printed[4] = [0, *taps[1:], 0, 0], [0, 0, *taps[:2], 0]
-    axes = figure.subplots(1, 2)
-    for ax, values, title in zip(axes, (as_printed, right), ("as printed", "right"), strict=True):
-        draw_matrix(values, ax, title=f"W {title}, w = (1, 10, 100)", names=("input $x$", r"output $\hat x$"))
-    for row in (0, 4):
-        axes[0].add_patch(Rectangle((-0.47, row - 0.47), 4.94, 0.94, fill=False, edgecolor="tab:red", linewidth=2))
-
-
-def conv_matrices(figure: Figure) -> None:
-    """S4.37 and S4.40: A as printed, A as it is, and B, its transpose."""
-    from analysis.worked_examples.seed4_matrix import PRINTED_A, PRINTED_B, A
-
-    figure.set_size_inches(10, 4)
-    axes = figure.subplots(1, 3, width_ratios=(2, 2, 1))
-    titles = ("A as printed", "A, right", "B = $A^T$")
-    for ax, values, title in zip(axes, (PRINTED_A, A, PRINTED_B), titles, strict=True):
-        draw_matrix(values, ax, title=title)
-    axes[0].add_patch(Rectangle((-0.47, 0.53), 7.94, 0.94, fill=False, edgecolor="tab:red", linewidth=2))
-
-
-def padding_counts(figure: Figure) -> Columns:
-    """S1.18: kernel entries met by each of 11 positions, for four ways to pad."""
-    figure.set_size_inches(9, 3)
-    modes = ("valid", "same", "circular", "reflect")
-    found = {mode: contributions(11, 3, mode) for mode in modes}
-    for ax, mode in zip(figure.subplots(1, 4, sharey=True), modes, strict=True):
-        draw_counts(found[mode], ax, title=mode)
-        ax.set_ylim(0, 1.05 * max(counts.max() for counts in found.values()))
-        ax.label_outer()
-    return {"position": np.arange(1, 12), **found}
-
-
-def padding_heat_maps(figure: Figure) -> None:
-    """S1.22: the same in two dimensions, with a 5x5 kernel on 11x11."""
-    figure.set_size_inches(9, 3)
-    for ax, mode in zip(figure.subplots(1, 3), ("valid", "same", "reflect"), strict=True):
-        draw_counts(contributions(11, 5, mode, axes=2), ax, title=mode)
 
 
 def table(ax: Axes, values: np.ndarray, title: str, bold: Sequence[tuple[int, int]] = ()) -> None:
@@ -235,18 +150,3 @@ def pooling_example(figure: Figure) -> None:
     table(left, PICTURE, "input, winners marked", winners)
     table(middle, pooled, "output of the max pool")
     table(right, CACHE, "cache; printed block marked", block)
-
-
-def translation_tables(figure: Figure) -> None:
-    """S3.15 to S3.23: the image and both filters' outputs, before and after the shift, maxima marked."""
-    from analysis.worked_examples.seed3_translation import BOLD, BOLD_LEFT, IMAGE, TABLES, TABLES_LEFT, moved
-
-    figure.set_size_inches(8.5, 5.6)
-    axes = figure.subplots(2, 3)
-    before, after = ("image", *TABLES), ("image, one pixel to the left", *TABLES_LEFT)
-    for row, picture, (title, *tables), bold in zip(
-        axes, (IMAGE, moved()), (before, after), (BOLD, BOLD_LEFT), strict=True
-    ):
-        table(row[0], picture, title)
-        for ax, values, places, name in zip(row[1:], tables, bold, ("filter 1", "filter 2"), strict=True):
-            table(ax, values, f"output with {name}", places)

@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.linear_maps import contributions, same_conv_matrix
 from analysis.linear_maps.padding import taps_met
-from analysis.worked_examples import pictures
+from analysis.worked_examples import matrix_pictures
 from analysis.worked_examples.entry import entry
 from analysis.worked_examples.judge import Claim, Finding
 from analysis.worked_examples.truth import correlate, gradients, jacobians, line, pullbacks, values
@@ -97,7 +97,7 @@ def first_outputs() -> Claim:
     formula=r"\begin{bmatrix}0&w_2&w_3&0&\dots&0\\w_1&w_2&w_3&0&\dots&0\\0&w_1&w_2&w_3&\dots&0\\"
     r"\vdots&&&w_1&w_2&0\end{bmatrix}",
     corrected=r"first row $[w_2,w_3,0,\dots,0]$, last row $[0,\dots,0,w_1,w_2]$; rows 2 and 3 are right",
-    picture=pictures.toeplitz_matrices,
+    picture=matrix_pictures.toeplitz_matrices,
 )  # fmt: skip
 def toeplitz() -> list[Finding]:
     """The two printed rows beside the right ones; the Jacobian of the layer is the right matrix."""
@@ -255,7 +255,7 @@ def update_vector() -> list[Finding]:
     "S1.18",
     "Q1 C",
     "Padding keeps the size, and values at the boundary meet more of the kernel.",
-    picture=pictures.padding_counts,
+    picture=matrix_pictures.padding_counts,
 )
 def boundary_meets_more() -> list[Finding]:
     """N = 11, K = 3: kernel entries met by each position, without and with zeros."""
@@ -309,7 +309,7 @@ def earlier_with_padding() -> list[Finding]:
     "Data near the boundaries then contribute much more to the output than just those values in the middle.",
     corrected=r"more than without padding, but still less than the middle: $x_1$ has $(K+1)/2$ products, a "
     r"middle value $K$",
-    picture=pictures.padding_heat_maps,
+    picture=matrix_pictures.padding_heat_maps,
 )  # fmt: skip
 def boundary_is_not_above_middle() -> list[Finding]:
     counts = contributions(11, 5, "same")
@@ -320,7 +320,12 @@ def boundary_is_not_above_middle() -> list[Finding]:
     ]
 
 
-@entry("S1.23", "Q1 C", "Boundary values contribute to more weights' updates, where before only to a smaller subset.")
+@entry(
+    "S1.23",
+    "Q1 C",
+    "Boundary values contribute to more weights' updates, where before only to a smaller subset.",
+    picture=matrix_pictures.gradient_weights,
+)
 def boundary_updates_more() -> Claim:
     met: Callable[[str], list[int]] = lambda mode: [int(taps_met(15, k, mode)[0].sum()) for k in (3, 5, 7)]  # noqa: E731
     return Claim("weights that x_1 meets without and with padding", [[1, 1, 1], [2, 3, 4]], [met("valid"), met("same")])

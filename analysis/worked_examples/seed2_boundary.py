@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import linprog
 
-from analysis.worked_examples import pictures
+from analysis.worked_examples import study_pictures
 from analysis.worked_examples.entry import entry
 from analysis.worked_examples.judge import Claim, Finding, Opinion
 from analysis.worked_examples.truth import gradients, values
@@ -39,7 +39,7 @@ def f(x: Any) -> np.ndarray:
     "S2.38",
     "2",
     "It is possible to obtain a non-linear decision boundary with ReLU.",
-    picture=pictures.decision_boundary,
+    picture=study_pictures.decision_boundary,
 )
 def boundary_is_not_linear() -> list[Finding]:
     """Seven points above and below x2 = f(x1): their classes, by the network's sign, admit no separating line."""
@@ -88,7 +88,7 @@ def nothing_on_the_left() -> Claim:
 @entry(
     "S2.42", "eq. 23", "An example with four bends.",
     formula=r"f(x)=\mathrm{ReLU}(x)+(-3)\mathrm{ReLU}(x-2)+5\mathrm{ReLU}(x-4)+(-6)\mathrm{ReLU}(x-6)",
-    picture=pictures.piecewise_function,
+    picture=study_pictures.piecewise_function,
 )  # fmt: skip
 def four_bends() -> list[Finding]:
     """For x > 0 it changes sign at 3, 14/3 and 22/3: three boundary points."""

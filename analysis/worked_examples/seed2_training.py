@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from analysis.worked_examples import pictures
+from analysis.worked_examples import study_pictures
 from analysis.worked_examples.entry import entry
 from analysis.worked_examples.judge import Claim, Experiment, Finding
 from analysis.worked_examples.studies import softmax as study
@@ -101,7 +101,7 @@ def one_image() -> list[Finding]:
     corrected=r"the softmax's gradient is bounded, $\|\hat y-y\|\le\sqrt2$; its exponential can overflow, and "
     r"the scale of "
     "the weights makes gradients explode",
-    picture=pictures.initial_scale,
+    picture=study_pictures.initial_scale,
 )  # fmt: skip
 def not_the_softmax() -> list[Finding]:
     """Its gradient at logits of any size against the bound; and the network at N(0, 1) and at He weights."""

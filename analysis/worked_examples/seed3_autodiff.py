@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from analysis.autodiff import differentiate, exercise, perceptron
+from analysis.autodiff import differentiate, exercise, perceptron, trace
 from analysis.linear_maps import density
-from analysis.worked_examples import pictures
+from analysis.worked_examples import graph_pictures, matrix_pictures
 from analysis.worked_examples.entry import entry
 from analysis.worked_examples.judge import Claim, Finding, Missing, Twice
 from analysis.worked_examples.truth import gradients, line, map_twice, normal
@@ -47,7 +47,9 @@ def derivatives() -> list[float]:
 
 @entry("S3.25", "eq. 8", "The function.", formula=r"f(x_1,x_2,\theta)=\sin(\theta x_1+x_2)+\theta x_2^2")
 def function() -> Claim:
-    return Claim("f", sin(THETA * X1 + X2) + THETA * X2**2, float(f(X1, X2, THETA)))
+    """Traced to a graph; S3.26 has it made by hand."""
+    graph = trace(f, X1, X2, THETA)
+    return Claim("f", sin(THETA * X1 + X2) + THETA * X2**2, float(graph[graph.output].value))
 
 
 @entry(
@@ -59,7 +61,7 @@ def composition() -> Claim:
     return Claim("the last node's value", float(f(X1, X2, THETA)), float(graph[graph.output].value))
 
 
-@entry("S3.27", "Ex. 4, picture", "The computation graph of eq. 9.", picture=pictures.exercise_graph)
+@entry("S3.27", "Ex. 4, picture", "The computation graph of eq. 9.", picture=graph_pictures.exercise_graph)
 def picture_of_the_graph() -> list[Finding]:
     graph = exercise(X1, X2, THETA)
     edges = sorted((parent, node.name) for node in graph.nodes.values() for parent in node.parents)
@@ -175,7 +177,7 @@ def by_hand() -> Claim:
     "S3.37",
     "Ex. 4b, picture",
     "The graph of a fully connected network with two hidden layers and a single output.",
-    picture=pictures.perceptron_graph,
+    picture=graph_pictures.perceptron_graph,
 )
 def picture_of_the_network() -> list[Finding]:
     graph = perceptron(INPUTS, WEIGHTS, TARGET)
@@ -320,12 +322,12 @@ def every_weight() -> list[Finding]:
     "S3.45",
     "Ex. 4c, picture",
     "The graph of a 1-D convolution of length 3, a max pool of 2, a dense layer, an output.",
-    picture=pictures.convolutional_graph,
+    picture=graph_pictures.convolutional_graph,
 )
 def picture_of_the_convnet() -> list[Finding]:
     """The input's length is not given: six inputs, four units that share three weights, two pooled units, one
     output."""
-    tape_of_conv, truth = pictures.convolutional_tape(), gradients(small_convnet, pictures.TAPS)
+    tape_of_conv, truth = graph_pictures.convolutional_tape(), gradients(small_convnet, graph_pictures.TAPS)
     return [
         Missing("the picture", "drawn: 6 inputs, 4 units with shared weights, 2 pooled units, the output"),
         Claim("t of the shared weights", [float(tape_of_conv[f"w{k}"]) for k in (1, 2, 3)], truth),
@@ -333,11 +335,16 @@ def picture_of_the_convnet() -> list[Finding]:
 
 
 def small_convnet(ops: Any, taps: Any) -> jax.Array:
-    a = ops.conv(line(pictures.SEQUENCE), jnp.asarray(taps)[:, None, None])
-    return ops.dense(ops.flatten(ops.max_pool(a, 2)), jnp.asarray(pictures.READOUT)[:, None])[0, 0]
+    a = ops.conv(line(graph_pictures.SEQUENCE), jnp.asarray(taps)[:, None, None])
+    return ops.dense(ops.flatten(ops.max_pool(a, 2)), jnp.asarray(graph_pictures.READOUT)[:, None])[0, 0]
 
 
-@entry("S3.46", "Ex. 4c", "Dense layers: unit to unit dense, weight to unit sparse; convolutions: the other way round.")
+@entry(
+    "S3.46",
+    "Ex. 4c",
+    "Dense layers: unit to unit dense, weight to unit sparse; convolutions: the other way round.",
+    picture=matrix_pictures.jacobian_supports,
+)
 def sparsity() -> Claim:
     """Filled shares of the Jacobians from 8 units to 6: by the input, by the weights."""
     x, taps, w = jnp.asarray(normal(63, 8)), jnp.asarray(normal(64, 3)), jnp.asarray(normal(65, 8, 6))

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from analysis.linear_maps import invariances, shift
-from analysis.worked_examples import pictures
+from analysis.worked_examples import translation_pictures
 from analysis.worked_examples.entry import entry
 from analysis.worked_examples.judge import Claim, Finding
 from analysis.worked_examples.truth import correlate, depth_first, map_twice, pullbacks, rotate, taps, values
@@ -41,9 +41,9 @@ def batch(image: Any) -> jax.Array:
     return jnp.asarray(image, jnp.float64)[None, :, :, None]
 
 
-def convolved(ops: Any, image: Any) -> jax.Array:
+def convolved(ops: Any, image: Any, filters: np.ndarray = FILTERS) -> jax.Array:
     """Both filters and ReLU, [filter, 4, 4]."""
-    return depth_first(ops.relu(ops.conv(batch(image), taps(FILTERS[:, None]))))
+    return depth_first(ops.relu(ops.conv(batch(image), taps(filters[:, None]))))
 
 
 def pooled(ops: Any, image: Any) -> jax.Array:
@@ -68,13 +68,15 @@ def marks(bold: list[list[tuple[int, int]]]) -> np.ndarray:
     "S3.15",
     "Ex. 3",
     "A 6x6 image, two 3x3 filters, ReLU, a 2x2 max pool with stride 2.",
-    picture=pictures.translation_tables,
+    picture=translation_pictures.translation_tables,
 )
 def data() -> list[Finding]:
     """Both filters equal their own rotation by 180 degrees: this example cannot tell correlation from convolution."""
     return [
         Claim("largest and sum of the image", [4, 21], [IMAGE.max(), IMAGE.sum()]),
-        Claim("the filters, rotated", FILTERS, np.array([rotate(f) for f in FILTERS])),
+        Claim(
+            "the tables with rotated filters", TABLES, values(convolved, IMAGE, np.array(list(map(rotate, FILTERS))))
+        ),
     ]
 
 
@@ -122,7 +124,12 @@ def bold_maxima() -> list[Finding]:
     ]
 
 
-@entry("S3.21", "Ex. 3c", "Columns 2 to 4 of the convolution's output move to the left; only the last column is new.")
+@entry(
+    "S3.21",
+    "Ex. 3c",
+    "Columns 2 to 4 of the convolution's output move to the left; only the last column is new.",
+    picture=translation_pictures.translation_causes,
+)
 def equivariance() -> Claim:
     before, after = values(convolved, IMAGE), values(convolved, moved())
     return Claim(
@@ -143,7 +150,6 @@ def moved_tables() -> list[Finding]:
     "S3.23",
     "Ex. 3c",
     "Three out of eight output units of the max pooling layer change their value.",
-    picture=pictures.translation_maps,
 )
 def units_that_change() -> list[Finding]:
     """Two of filter 1 and one of filter 2."""
@@ -155,7 +161,12 @@ def units_that_change() -> list[Finding]:
     ]
 
 
-@entry("S3.24", "Ex. 3d", "For each output unit some translation leaves its value unchanged: yes.")
+@entry(
+    "S3.24",
+    "Ex. 3d",
+    "For each output unit some translation leaves its value unchanged: yes.",
+    picture=translation_pictures.trained_network,
+)
 def invariant_units() -> list[Finding]:
     """Over all shifts by one pixel, zeros moving in. The tightest unit, filter 2 lower right, has a single one."""
     kernel = taps(FILTERS[:, None])

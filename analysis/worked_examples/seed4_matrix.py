@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from analysis.linear_maps import conv_matrix
-from analysis.worked_examples import pictures
+from analysis.worked_examples import matrix_pictures
 from analysis.worked_examples.entry import entry
 from analysis.worked_examples.judge import Claim, Finding, Twice
 from analysis.worked_examples.truth import correlate, jacobians, map_twice, pullbacks, values
@@ -106,7 +106,7 @@ def row_vector() -> Claim:
     r"w^{12}_1&w^{12}_2&w^{12}_3&0&w^{22}_1&w^{22}_2&w^{22}_3&0\\"
     r"0&w^{12}_1&w^{12}_2&w^{12}_3&0&w^{22}_1&w^{22}_2&w^{22}_3\end{bmatrix}\tilde X",
     corrected=r"row 2 is $(0,w^{11}_1,w^{11}_2,w^{11}_3,0,w^{21}_1,w^{21}_2,w^{21}_3)$",
-    picture=pictures.conv_matrices,
+    picture=matrix_pictures.conv_matrices,
 )  # fmt: skip
 def matrix_form() -> list[Finding]:
     """As printed rows 2 and 4 coincide: rank 3, and y12 is wrong. The right A is the layer's Jacobian."""

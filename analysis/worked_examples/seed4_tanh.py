@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from analysis.worked_examples import pictures
+from analysis.worked_examples import study_pictures
 from analysis.worked_examples.entry import entry
 from analysis.worked_examples.judge import Claim, Finding, Twice, printed
 from analysis.worked_examples.studies.perceptron import DATA, descend, error, gradient_norms
@@ -109,7 +109,7 @@ def perceptron_gradient() -> Claim:
     "S4.03", "1)", "For infinite weights tanh tends to 1, and consequently the gradient to 0.",
     formula=r"w\to\infty:\ \tanh(w^Tx)\to1,\ \nabla E_{in}(w)\to0",
     corrected=r"$\tanh(w^Tx)\to\mathrm{sign}(w^Tx)$, that is $\pm1$; the gradient tends to 0 where $w^Tx_n\ne0$",
-    picture=pictures.saturation,
+    picture=study_pictures.saturation,
 )  # fmt: skip
 def limit() -> list[Finding]:
     w, (x, _) = normal(70, 3), DATA

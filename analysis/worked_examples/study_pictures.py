@@ -1,47 +1,61 @@
-"""Pictures of the small studies: depth, activations, weights' scale, saturation, boundaries, translation."""
+"""Pictures of the small studies: depth, activations, weights' scale, saturation, boundaries."""
 
 from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.linear_maps import equivariance_errors
-from analysis.linear_maps.pictures import draw_shifts
 from analysis.worked_examples.studies import activations, perceptron, softmax
-from jaxcnn import networks
 
 Columns = dict[str, np.ndarray]
+LAYERS = ("conv1", "conv2", "dense1", "dense2")
 
 
 def training_comparison(figure: Figure) -> Columns:
-    """S0.39: the final losses of 20 pairs of runs, and the confidence interval of their difference."""
-    figure.set_size_inches(7.5, 3.2)
-    found = activations.compare_training(seeds=20)
-    left, right = figure.subplots(1, 2, width_ratios=(3, 1))
-    seeds = np.arange(found.relu.size)
-    left.plot(seeds, found.relu, "o", label="ReLU")
-    left.plot(seeds, found.leaky, "s", label="leaky ReLU", markersize=5)
-    left.set(xlabel="seed", ylabel="loss after 300 steps", ylim=(0, None))
+    """S0.39: the final losses of 20 pairs of runs, and the confidence interval of their difference, at two rates."""
+    figure.set_size_inches(8, 3.4)
+    found = {rate: activations.compare_training(rate) for rate in activations.RATES}
+    left, right = figure.subplots(1, 2, width_ratios=(2, 1))
+    first = found[activations.RATES[0]]
+    seeds = np.arange(first.relu.size)
+    left.plot(seeds, first.relu, "o", label="ReLU")
+    left.plot(seeds, first.leaky, "s", label="leaky ReLU", markersize=5)
+    left.set(xlabel="seed", ylabel=f"loss after 300 steps at rate {activations.RATES[0]}", ylim=(0, None))
     left.legend()
-    low, high = found.interval
-    right.errorbar([0], [(low + high) / 2], yerr=[(high - low) / 2], fmt="o", capsize=6, color="black")
+    low, high = np.array([comparison.interval for comparison in found.values()]).T
+    right.errorbar(range(len(found)), (low + high) / 2, yerr=(high - low) / 2, fmt="o", capsize=6, color="black")
     right.axhline(0, color="tab:red", linewidth=1)
-    right.set(xticks=[], ylabel="leaky - ReLU, 95 % interval", title="differs" if found.differs else "no difference")
-    return {"seed": seeds, "relu": found.relu, "leaky": found.leaky}
+    words = [f"rate {rate}:\n{'differs' if found[rate].differs else 'no difference'}" for rate in found]
+    right.set(ylabel="leaky - ReLU, 95 % interval", xlim=(-0.5, len(found) - 0.5))
+    right.set_xticks(range(len(found)), words)
+    return {"seed": seeds, "relu": first.relu, "leaky": first.leaky}
+
+
+def rescue(figure: Figure) -> Columns:
+    """S0.33 and S0.36: the loss of a neuron that starts dead, and the share of inputs that activate it."""
+    figure.set_size_inches(8.5, 3.2)
+    found = {name: activations.dead_neuron(name, steps=5000) for name in ("relu", "leaky_relu")}
+    left, right = figure.subplots(1, 2)
+    for (name, run), style in zip(found.items(), ("-", "--"), strict=True):
+        left.semilogy(run.losses, style, label=name.replace("_", " "))
+        right.plot(run.active, style, label=name.replace("_", " "))
+    left.set(xlabel="gradient step", ylabel="mean squared error")
+    right.set(xlabel="gradient step", ylabel="share of inputs that activate it", ylim=(-0.05, 1.05))
+    left.legend()
+    steps = np.arange(5001)
+    return {"step": steps, **{f"{name} loss": run.losses for name, run in found.items()}}
 
 
 def gradient_against_depth(figure: Figure) -> Columns:
     """S0.40 and S0.42: the first layer's gradient norm over the last's, against depth."""
     figure.set_size_inches(6, 3.6)
-    depths = np.array([2, 5, 10, 15, 20])
+    depths = np.array(activations.DEPTHS)
     ax = figure.subplots()
     found = {}
-    for name, variance in (("sigmoid", 1 / 16), ("relu", 2 / 16), ("leaky_relu", 2 / 16)):
-        found[name] = activations.gradient_ratios(name, depths, variance)
-        ax.semilogy(depths, found[name], "o-", label=name.replace("_", " "))
-    ax.set(xlabel="layers", ylabel="gradient norm, first / last layer")
+    for name, variance, style in (("sigmoid", 1 / 16, "o-"), ("relu", 2 / 16, "s-"), ("leaky_relu", 2 / 16, "^:")):
+        found[name] = np.array(list(activations.gradient_ratios(name, variance).values()))
+        ax.semilogy(depths, found[name], style, label=name.replace("_", " "))
+    ax.set(xlabel="layers", ylabel="gradient norm, first / last layer", xticks=depths)
     ax.legend()
     ax.grid(alpha=0.3)
     return {"depth": depths, **found}
@@ -51,14 +65,16 @@ def initial_scale(figure: Figure) -> Columns:
     """S2.34: gradient norms of seed 2's network at its first step, against the scale of its weights."""
     figure.set_size_inches(6, 3.6)
     scales = np.array([0.25, 0.5, 1.0, 2.0, 4.0])
-    norms = np.array([softmax.first_gradients("he", scale).norms for scale in scales])
+    norms = np.array([softmax.first_gradients("he", scale).norms for scale in scales.tolist()])
     ax = figure.subplots()
-    for column, name in zip(norms.T, ("conv1", "conv2", "dense1", "dense2"), strict=True):
-        ax.loglog(scales, column, "o-", label=name)
+    for column, name, style in zip(norms.T, LAYERS, ("o-", "s-", "^-", "d:"), strict=True):
+        ax.loglog(scales, column, style, label=name)
+    ax.set_xticks(scales, [f"{scale:g}" for scale in scales])
+    ax.set_xticks([], minor=True)
     ax.axhline(np.sqrt(2), color="black", linestyle="--", label=r"bound of the softmax, $\sqrt{2}$")
     ax.set(xlabel="weights, as a multiple of He's", ylabel="gradient norm of the kernel")
     ax.legend(fontsize=8)
-    return {"scale": scales, **dict(zip(("conv1", "conv2", "dense1", "dense2"), norms.T, strict=True))}
+    return {"scale": scales, **dict(zip(LAYERS, norms.T, strict=True))}
 
 
 def saturation(figure: Figure) -> Columns:
@@ -110,23 +126,3 @@ def decision_boundary(figure: Figure) -> Columns:
     ax.set(xlabel="$x_1$", ylabel="$x_2$", ylim=(-7, 7))
     ax.legend(fontsize=8)
     return {"x1": x, "x2": f(x)}
-
-
-def translation_maps(figure: Figure) -> None:
-    """S3.23: equivariance error per layer over shifts, of the example's image blown up and a strided layer added."""
-    from analysis.worked_examples.seed3_translation import FILTERS, IMAGE
-
-    figure.set_size_inches(10, 3.2)
-    network = networks.serial(
-        conv=networks.conv(2, 3, bias=None),
-        relu=networks.relu(),
-        pool=networks.max_pool(2, stride=1),
-        wide=networks.max_pool(2),
-    )
-    params = {"conv": {"kernel": jnp.asarray(np.moveaxis(FILTERS, 0, -1)[:, :, None], jnp.float32)}}
-    x = jax.image.resize(jnp.asarray(IMAGE, jnp.float32), (12, 12), "linear")[None, :, :, None]
-    shifts = [(down, right) for down in range(-3, 4) for right in range(-3, 4)]
-    errors = equivariance_errors(network, params, x, shifts)
-    titles = {"conv": "convolution", "pool": "pool, stride 1", "wide": "pool, stride 2"}
-    for ax, (path, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
-        draw_shifts(errors[path].reshape(7, 7), ax, title=title)

@@ -25,4 +25,4 @@ def test_counts_in_one_and_two_dimensions() -> None:
 def test_shifts_are_centred_on_none() -> None:
     ax = draw_shifts(np.zeros((5, 5)), Figure().subplots(), title="conv")
     assert tuple(ax.images[0].get_extent()) == (-2.5, 2.5, 2.5, -2.5)
-    assert "shift" in ax.get_xlabel()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("right (pixels)", "down (pixels)")

@@ -7,7 +7,17 @@ import pytest
 
 from analysis.linear_maps import output_size, receptive_fields, same_padding, support
 from jaxcnn import networks
-from jaxcnn.networks import avg_pool, conv, conv_transpose, identity, max_pool, relu, residual, serial
+from jaxcnn.networks import (
+    avg_pool,
+    conv,
+    conv_transpose,
+    global_avg_pool,
+    identity,
+    max_pool,
+    relu,
+    residual,
+    serial,
+)
 
 
 @pytest.mark.parametrize("n", [3, 6, 11])
@@ -28,6 +38,9 @@ def test_same_padding() -> None:
 NETWORKS = {
     "stride, pool, dilation": serial(a=conv(1, 3, stride=2), b=avg_pool(2), c=conv(1, 2, dilation=2)),
     "padding": serial(a=conv(1, 3, padding="SAME"), b=relu(), c=conv(1, 5, padding="SAME")),
+    "residual": serial(
+        a=residual(serial(b=conv(1, 3, stride=2, padding=1), c=conv(1, 3, padding=1)), conv(1, 1, stride=2)), d=relu()
+    ),
     "overlapping pool": serial(a=conv(1, 2), b=avg_pool(3, stride=2, padding=1)),
 }
 
@@ -39,6 +52,7 @@ def test_receptive_field_is_the_support_of_the_jacobian(name: str) -> None:
     params = jax.tree.map(lambda p: jnp.abs(p) + 0.1, network.init(jax.random.key(0), (n, 1), jnp.float64))
     seen = support(lambda x: network.apply(params, x[None, :, None])[0, :, 0], jnp.ones(n, jnp.float64))
     field = receptive_fields(network, (n, 1))[-1]
+    assert seen.any()
     for output, row in enumerate(seen):
         start = field.start + field.stride * output
         expected = [k for k in range(start, start + field.size) if 0 <= k < n]
@@ -52,12 +66,22 @@ def test_seed_2_sees_the_whole_image_from_its_last_pool() -> None:
     assert last.size + 3 * last.stride == 28
 
 
-@pytest.mark.parametrize(
-    "network", [residual(conv(1, 3, padding="SAME"), identity()), conv_transpose(1, 3)], ids=["residual", "transposed"]
-)
-def test_networks_that_do_not_narrow_one_path(network: networks.Network) -> None:
-    with pytest.raises(ValueError, match="give a serial network"):
-        receptive_fields(network, (8, 1))
+def test_a_transposed_convolution_is_not_followed() -> None:
+    with pytest.raises(ValueError, match=r"up \(conv_transpose\) changes the size"):
+        receptive_fields(serial(up=conv_transpose(1, 3)), (8, 1))
+
+
+def test_a_global_pool_sees_everything() -> None:
+    assert receptive_fields(serial(a=conv(1, 3, stride=2), all=global_avg_pool()), (11, 1))[-1][2:] == (11, 10, 0)
+
+
+def test_a_residual_block_is_listed_where_its_branches_meet() -> None:
+    network = serial(block=residual(conv(1, 3, padding="SAME"), identity()), pool=max_pool(2))
+    assert [field[:1] + field[2:] for field in receptive_fields(network, (8, 1))] == [
+        ("block/body", 3, 1, -1),
+        ("block", 3, 1, -1),
+        ("pool", 4, 2, -1),
+    ]
 
 
 def test_a_single_layer() -> None:

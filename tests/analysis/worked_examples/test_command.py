@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.worked_examples import command
 from analysis.worked_examples.command import Examples, examples
 from jaxcnn.errors import UserError
 
@@ -36,3 +37,14 @@ def test_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unknown_name() -> None:
     with pytest.raises(UserError, match="'seed9' is neither an example nor a document"):
         examples(Examples(which=("seed9",)))
+
+
+def test_a_file_that_cannot_be_written_is_found_before_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "run_with_progress", lambda entries: pytest.fail("it ran"))
+    with pytest.raises(IsADirectoryError):
+        examples(Examples(html=tmp_path))
+
+
+def test_nothing_wrong_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+    examples(Examples(which=("S4.35",), errata=True))
+    assert capsys.readouterr().out == "none of these statements is an erratum\n"

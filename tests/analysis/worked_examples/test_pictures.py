@@ -6,7 +6,7 @@ import pytest
 from analysis.worked_examples import ENTRIES
 from analysis.worked_examples.runner import draw
 
-LONG = {"S0.39", "S0.40", "S2.34", "S3.23", "S4.03"}  # they run a study first
+LONG = {"S0.36", "S0.39", "S0.40", "S2.34", "S3.21", "S3.24", "S4.03"}  # they run a study first
 PICTURES = [id for id, entry in ENTRIES.items() if entry.picture]
 
 

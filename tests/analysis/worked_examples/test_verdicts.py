@@ -2,11 +2,17 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
+import jax
 import pytest
 
+import jaxcnn.ops
+import jaxcnn.reference
 from analysis.worked_examples import ENTRIES, Verdict, run
+from analysis.worked_examples.report import row
 
 LEDGER = json.loads(Path(__file__).with_name("ledger.json").read_text())
 LONG = {"S0.39", "S1.39", "S1.40", "S2.34", "S2.36", "S2.37"}  # they train, or run AlexNet
@@ -30,6 +36,23 @@ def test_verdict(id: str) -> None:
     outcome = run(ENTRIES[id])
     wrong = [finding for finding in outcome.findings if finding.verdict is Verdict.BROKEN]
     assert (outcome.verdict, wrong) == (LEDGER[id], [])
+    assert all(len(row(finding)) == 4 for finding in outcome.findings)  # it can be shown
+
+
+@pytest.mark.heavy
+def test_no_verdict_survives_wrong_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every layer's values off, in both modules alike: what is left standing is sizes, counts, graphs, data."""
+    for module, name in product((jaxcnn.ops, jaxcnn.reference), WRONG):
+        monkeypatch.setattr(module, name, off(getattr(module, name)))
+    verdicts = [run(ENTRIES[id]).verdict for id in LEDGER if id not in LONG]
+    assert verdicts.count(Verdict.BROKEN) >= 135
+
+
+WRONG = ("conv", "max_pool", "avg_pool", "dense", "relu", "leaky_relu", "tanh", "softmax_cross_entropy", "batch_norm")
+
+
+def off(layer: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    return lambda *arguments, **settings: 1.37 * layer(*arguments, **settings) + 0.213
 
 
 def test_errata_have_a_corrected_form_and_others_have_none() -> None:

@@ -21,14 +21,31 @@ def test_a_dead_neuron_stays_dead_and_a_leaky_one_moves() -> None:
 
 
 def test_sigmoids_lose_at_least_a_quarter_per_layer() -> None:
-    """One layer between first and last: the ratio is at most 1/4 times the weights' largest gain, far below 1."""
-    assert activations.gradient_ratio("sigmoid", 6, 1 / 16) < activations.gradient_ratio("sigmoid", 3, 1 / 16) < 1
+    """Every layer multiplies the gradient by at most 1/4 times the weights' largest gain, here far below 1."""
+    ratios = list(activations.gradient_ratios("sigmoid", 1 / 16).values())
+    assert np.all(np.diff(np.log(ratios)) < np.log(0.5) * np.diff(activations.DEPTHS))
+    assert ratios[0] < 1
 
 
-def test_the_confidence_interval_of_equal_runs_holds_zero() -> None:
-    found = activations.Comparison(np.ones(3), np.ones(3), (-0.1, 0.1))
-    assert not found.differs
-    assert activations.Comparison(np.ones(3), np.ones(3), (0.1, 0.2)).differs
+def test_the_confidence_interval_says_whether_a_difference_exists() -> None:
+    """For three differences of mean m and standard deviation 1 it is m -+ 4.3027 / sqrt(3)."""
+    relu = np.zeros(3)
+    none, some = (activations.Comparison(relu, np.array([-1.0, 0.0, 1.0]) + m) for m in (2.4, 2.5))
+    assert none.interval == pytest.approx((2.4 - 4.30265 / sqrt(3), 2.4 + 4.30265 / sqrt(3)), rel=1e-5)
+    assert (none.differs, some.differs) == (False, True)
+
+
+def test_a_run_that_diverged_is_in_no_pair() -> None:
+    found = activations.Comparison(np.array([1.0, np.nan, 3.0, 4.0]), np.array([2.0, 1.0, np.inf, 3.0]))
+    assert [pair.tolist() for pair in found.pairs] == [[1, 4], [2, 3]]
+    assert found.leaky_wins == 1
+
+
+@pytest.mark.heavy
+def test_training_converges_at_the_lower_rate_and_not_always_at_the_higher() -> None:
+    low, high = map(activations.compare_training, activations.RATES)
+    assert low.pairs[0].size == 20
+    assert high.pairs[0].size < 20
 
 
 def test_the_exponential_overflows_just_above_its_logarithm() -> None:
