@@ -35,11 +35,10 @@ def matrix(layer: Callable[[jax.Array], jax.Array], input_shape: Shape, dtype: A
     [[2.0, 0.0], [0.0, 2.0]]
     """
     inputs = prod(input_shape)
-    offset = layer(jnp.zeros((1, *input_shape), dtype))
-    columns = layer(jnp.eye(inputs, dtype=dtype).reshape(inputs, *input_shape)) - offset
-    found = np.asarray(columns).reshape(inputs, -1).T  # [outputs, inputs]
-    x = np.random.default_rng(0).normal(size=inputs).astype(dtype)
-    y = np.asarray(layer(jnp.asarray(x).reshape(1, *input_shape)) - offset).ravel()
+    x = np.random.default_rng(0).normal(size=inputs)
+    batch = np.concatenate([np.zeros((1, inputs)), np.eye(inputs), x[None]]).astype(dtype)  # [1 + inputs + 1, inputs]
+    answers = np.asarray(jax.jit(layer)(batch.reshape(-1, *input_shape))).reshape(inputs + 2, -1)
+    found, y = (answers[1:-1] - answers[0]).T, answers[-1] - answers[0]  # [outputs, inputs], [outputs]
     if not np.allclose(found @ x, y, rtol=1e-3, atol=1e-3 * np.abs(y).max(initial=1)):
         raise ValueError("matrix: the layer is not affine; fix what it chooses (max pool: its winners) first")
     return found

@@ -74,8 +74,8 @@ def receptive_fields(network: Network, input_shape: tuple[int, ...], axis: int =
     >>> [field[2:] for field in receptive_fields(networks.seed2(), (28, 28, 1))]
     [(5, 1, 0), (6, 2, 0), (14, 2, 0), (16, 4, 0)]
     """
-    fields = all_fields(network, input_shape, axis).values()
-    return [field for field in fields if field.kind in (*WINDOWED, "residual")]
+    fields = all_fields(network, input_shape, axis).items()
+    return [field for path, field in fields if field.path == path and field.kind in (*WINDOWED, "residual")]
 
 
 def all_fields(network: Network, input_shape: tuple[int, ...], axis: int = 0) -> dict[str, Field]:

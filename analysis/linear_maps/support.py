@@ -22,7 +22,7 @@ def support(function: Callable[[Any], jax.Array], x: Any) -> np.ndarray:
     >>> support(lambda x: x[1:] * x[:-1], jnp.array([1.0, 2.0, 3.0])).astype(int).tolist()
     [[1, 1, 0], [0, 1, 1]]
     """
-    return np.asarray(jax.jacrev(function)(jnp.asarray(x)) != 0)
+    return np.asarray(jax.jit(jax.jacrev(function))(jnp.asarray(x))) != 0
 
 
 def density(function: Callable[[Any], jax.Array], x: Any) -> float:

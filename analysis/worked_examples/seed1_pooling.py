@@ -56,7 +56,7 @@ def size_is_z() -> Claim:
 @entry("S1.25", "Q2 A", "Size 2 and stride 1.", formula=r"\hat x_1=\max(x_1,x_2),\quad\hat x_2=\max(x_2,x_3)")
 def size_two() -> Claim:
     x, k, s = CASES[1]
-    return Claim("x^", [max(x[i], x[i + 1]) for i in range(4)], values(pool, x, k, s))
+    return Claim("x^", [max(x[i], x[i + 1]) for i in range(4)], values(lambda ops, x, k=k, s=s: pool(ops, x, k, s), np.array(x)))
 
 
 @entry(
@@ -66,7 +66,7 @@ def size_two() -> Claim:
 def any_size() -> list[Finding]:
     return [
         Claim(
-            f"x^ at K = {k}, S = {s}", [max(x[i : i + k]) for i in range(0, len(x) - k + 1, s)], values(pool, x, k, s)
+            f"x^ at K = {k}, S = {s}", [max(x[i : i + k]) for i in range(0, len(x) - k + 1, s)], values(lambda ops, x, k=k, s=s: pool(ops, x, k, s), np.array(x))
         )
         for x, k, s in CASES
     ]
@@ -75,7 +75,7 @@ def any_size() -> list[Finding]:
 @entry("S1.27", "Q2 A", "The upstream gradient is a 1 x K vector.", corrected=r"$1\times Z$: $K$ is the window's size")
 def upstream_size() -> Claim:
     """N = 9, K = 3, S = 2, where Z = 4."""
-    y = values(pool, np.arange(9.0), 3, 2)
+    y = values(lambda ops, x: pool(ops, x, 3, 2), np.arange(9.0))
     return Claim("entries of the upstream gradient", 3, np.size(y.hand), corrected=outputs(np.arange(9), 3, 2))
 
 
@@ -174,7 +174,7 @@ def padding_a_pool() -> Opinion:
 def padding_in_the_output() -> list[Finding]:
     """x = (1, 2, 3) with a zero on both sides, K = 2."""
     padded = np.pad([1.0, 2.0, 3.0], 1)
-    largest = values(pool, padded, 2, 1)
+    largest = values(lambda ops, x: pool(ops, x, 2, 1), padded)
     smallest = values(lambda ops: -pool(ops, -padded, 2, 1))
     return [
         Claim("a zero is in the output of max", True, bool(np.any(np.asarray(largest.hand) == 0)), corrected=False),

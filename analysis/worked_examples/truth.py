@@ -23,13 +23,13 @@ Array = jax.Array
 
 
 def twice(run: Callable[[Any], Any]) -> Twice:
-    """`run(ops)` with both modules of layers."""
-    return Twice(run(jaxcnn.ops), run(jaxcnn.reference))
+    """`run(ops)` with both modules of layers, as numpy arrays."""
+    return Twice(*(jax.tree.map(np.asarray, run(ops)) for ops in (jaxcnn.ops, jaxcnn.reference)))
 
 
 def values(f: Callable[..., Any], *arguments: Any) -> Twice:
     """f itself."""
-    return twice(lambda ops: f(ops, *arguments))
+    return twice(lambda ops: jax.jit(partial(f, ops))(*arguments))
 
 
 def gradients(f: Callable[..., Any], *arguments: Any, by: int = 0) -> Twice:

@@ -20,7 +20,7 @@ def test_one_row_in_full_with_its_picture(tmp_path: Path, capsys: pytest.Capture
 def test_the_numbers_of_a_picture_are_saved_beside_it(tmp_path: Path) -> None:
     examples(Examples(which=("S0.26",), pictures=tmp_path))
     lines = (tmp_path / "S0.26.csv").read_text().splitlines()
-    assert lines[0] == "x,y"
+    assert lines[0] == "x,y,slope"
     assert len(lines) == 402
 
 

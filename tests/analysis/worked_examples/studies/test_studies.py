@@ -31,7 +31,7 @@ def test_the_confidence_interval_says_whether_a_difference_exists() -> None:
     """For three differences of mean m and standard deviation 1 it is m -+ 4.3027 / sqrt(3)."""
     relu = np.zeros(3)
     none, some = (activations.Comparison(relu, np.array([-1.0, 0.0, 1.0]) + m) for m in (2.4, 2.5))
-    assert none.interval == pytest.approx((2.4 - 4.30265 / sqrt(3), 2.4 + 4.30265 / sqrt(3)), rel=1e-5)
+    assert none.interval == pytest.approx((2.4 - 4.30265 / sqrt(3), 2.4 + 4.30265 / sqrt(3)), abs=1e-5)
     assert (none.differs, some.differs) == (False, True)
 
 
