@@ -74,7 +74,10 @@ def in_full(outcome: Outcome, picture: Path | None = None) -> RenderableType:
         parts.append(Text.assemble(("Right: ", "bold red"), corrected(entry.corrected)))
     if entry.remark:
         parts.append(Text(entry.remark, style="italic"))
-    parts += [Padding(numbers(outcome.findings), (1, 0)), Syntax(entry.code, "python", background_color="default")]
+    parts += [
+        Padding(numbers(outcome.findings), (1, 0)),
+        Syntax(entry.code, "python", background_color="default", word_wrap=True),
+    ]
     if picture:
         parts.append(Text(f"\npicture: {picture}"))
     title = Text.assemble(

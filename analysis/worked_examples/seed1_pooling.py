@@ -56,7 +56,9 @@ def size_is_z() -> Claim:
 @entry("S1.25", "Q2 A", "Size 2 and stride 1.", formula=r"\hat x_1=\max(x_1,x_2),\quad\hat x_2=\max(x_2,x_3)")
 def size_two() -> Claim:
     x, k, s = CASES[1]
-    return Claim("x^", [max(x[i], x[i + 1]) for i in range(4)], values(lambda ops, x, k=k, s=s: pool(ops, x, k, s), np.array(x)))
+    return Claim(
+        "x^", [max(x[i], x[i + 1]) for i in range(4)], values(lambda ops, x, k=k, s=s: pool(ops, x, k, s), np.array(x))
+    )
 
 
 @entry(
@@ -66,7 +68,9 @@ def size_two() -> Claim:
 def any_size() -> list[Finding]:
     return [
         Claim(
-            f"x^ at K = {k}, S = {s}", [max(x[i : i + k]) for i in range(0, len(x) - k + 1, s)], values(lambda ops, x, k=k, s=s: pool(ops, x, k, s), np.array(x))
+            f"x^ at K = {k}, S = {s}",
+            [max(x[i : i + k]) for i in range(0, len(x) - k + 1, s)],
+            values(lambda ops, x, k=k, s=s: pool(ops, x, k, s), np.array(x)),
         )
         for x, k, s in CASES
     ]

@@ -126,12 +126,12 @@ def backward() -> list[Finding]:
 
 @entry("S2.17", "Table 5", "Sizes of the pools' backward pass.")
 def backward_sizes() -> list[Finding]:
-    return [
-        Claim(name, [size, size, (size[0], size[1] // 2, size[2] // 2)],
-              [pullbacks(pool, np.ones(np.shape(values(pool, x).hand)), x).hand.shape,
-               np.shape([cache(plane) for plane in x]), np.shape(values(pool, x).hand)])
-        for name, size, x in (("pool1", (4, 24, 24), MAPS), ("pool2", (8, 8, 8), normal(37, 8, 8, 8)))
-    ]  # fmt: skip
+    found: list[Finding] = []
+    for name, size, x in (("pool1", (4, 24, 24), MAPS), ("pool2", (8, 8, 8), normal(37, 8, 8, 8))):
+        output = np.shape(values(pool, x).hand)
+        sizes = [pullbacks(pool, np.ones(output), x).hand.shape, np.shape([cache(plane) for plane in x]), output]
+        found.append(Claim(name, [size, size, (size[0], size[1] // 2, size[2] // 2)], sizes))
+    return found
 
 
 @entry("S2.18", "eq. 7", "The fully connected layer.", formula=r"Y=W\times X+B")

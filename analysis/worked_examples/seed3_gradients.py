@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import floor
 from typing import Any
 
@@ -196,6 +197,7 @@ CASES = [
 ]
 
 
+@cache
 def size_of_layer(n: int, f: int, s: int, p: int) -> tuple[int, ...]:
     """The shape of one example after a convolution of an n x n x 3 volume with 4 filters."""
     return conv(4, f, stride=s, padding=p).output_shape((n, n, 3))

@@ -153,11 +153,12 @@ def moved_tables() -> list[Finding]:
 )
 def units_that_change() -> list[Finding]:
     """Two of filter 1 and one of filter 2."""
-    changed = np.asarray(values(pooled, IMAGE).hand) != np.asarray(values(pooled, moved()).hand)
+    before, after = values(pooled, IMAGE), values(pooled, moved())
+    changed = before.hand != after.hand
     return [
         Claim("units that change", 3, int(changed.sum())),
         Claim("of filter 1 and of filter 2", [2, 1], changed.sum((1, 2))),
-        Claim("pooled values after the shift", [[[5, 5], [7, 4]], [[9, 7], [5, 6]]], values(pooled, moved())),
+        Claim("pooled values after the shift", [[[5, 5], [7, 4]], [[9, 7], [5, 6]]], after),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -59,8 +60,12 @@ def input_gradient() -> Twice:
 
 def backward_matrix() -> Twice:
     """B, [8, 4], column by column: what the backward pass makes of unit vectors."""
-    columns = [pullbacks(convolved, unit.reshape(2, 2), X) for unit in np.eye(4)]
-    return Twice(*(jnp.stack([column[k].ravel() for column in columns], 1) for k in (0, 1)))
+
+    def columns(ops: Any, units: Any) -> jax.Array:
+        _, pull = jax.vjp(partial(convolved, ops), jnp.asarray(X))
+        return jax.vmap(lambda dy: pull(dy)[0].ravel())(units).T
+
+    return values(columns, np.eye(4).reshape(4, 2, 2))
 
 
 def padded() -> np.ndarray:

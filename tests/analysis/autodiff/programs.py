@@ -76,7 +76,7 @@ STEPS: dict[str, Step] = {
 }
 
 
-def random_program(seed: int, length: int = 5) -> tuple[Callable[[Any], jax.Array], jax.Array, list[str]]:
+def random_program(seed: int, length: int = 4) -> tuple[Callable[[Any], jax.Array], jax.Array, list[str]]:
     """A program of `length` random steps to one number, its input, and the steps' names."""
     random = np.random.default_rng(seed)
     names = [str(name) for name in random.choice(list(STEPS), length)]

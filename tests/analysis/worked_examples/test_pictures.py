@@ -1,5 +1,7 @@
 """Every picture can be drawn, and what it says is in it."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ def test_it_is_drawn(id: str) -> None:
         assert len({np.size(column) for column in columns.values()}) == 1
 
 
+@cache
 def words(id: str) -> set[str]:
     figure, _ = draw(ENTRIES[id])
     return {text.get_text() for ax in figure.axes for text in ax.texts}
