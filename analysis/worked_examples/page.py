@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
@@ -30,14 +31,26 @@ article.erratum { border-color: var(--red); } article h3 { font-size: 1rem; marg
 .formula, .scroll { overflow-x: auto; overflow-y: hidden; padding: .3rem 0; }
 table { border-collapse: collapse; font-size: .87rem; }
 td, th { text-align: left; vertical-align: top; padding: .2rem .9rem .2rem 0; border-bottom: 1px solid var(--line); }
+td:nth-child(4) { white-space: nowrap; }
 td { overflow-wrap: anywhere; min-width: 4.5rem; } p { margin: .4rem 0; }
 img { max-width: 100%; height: auto; display: block; margin: .6rem 0; }
 pre { background: #f6f6f6; padding: .7rem; overflow-x: auto; font-size: .8rem; }
 summary { color: var(--dim); cursor: pointer; }
 label { display: block; margin: 1rem 0; } .remark { color: #444; font-style: italic; }
 .derivation { white-space: pre-line; }
+code { font-size: .9em; }
+@media (max-width: 40rem) {
+  tr, td { display: block; } th, td:empty { display: none; } tr { padding: .3rem 0; }
+  tr { border-bottom: 1px solid var(--line); }
+  td { border: 0; padding: 0; } td:first-child { font-weight: 600; }
+  td + td::before { content: attr(data-name) ": "; color: var(--dim); }
+  .picture { overflow-x: auto; } img { max-width: none; width: 38rem; }
+}
 body:has(#errata:checked) article:not(.erratum) { display: none; }
 """
+
+
+COLUMNS = ("quantity", "printed", "computed", "off by", "verdict")
 
 
 def page(outcomes: Sequence[Outcome]) -> str:
@@ -70,7 +83,7 @@ def article(outcome: Outcome) -> str:
         f"<p>{escape(entry.states)}</p>",
         f'<div class="formula">{math(entry.formula, "block")}</div>' if entry.formula else "",
         f'<p class="right formula"><b>Right:</b> {words(entry.corrected)}</p>' if is_erratum else "",
-        f'<p class="remark">{escape(entry.remark)}</p>' if entry.remark else "",
+        f'<p class="remark">{prose(entry.remark)}</p>' if entry.remark else "",
         numbers(outcome.findings),
         picture(entry),
         f"<details><summary>code</summary><pre>{escape(entry.code)}</pre></details>",
@@ -83,13 +96,18 @@ def numbers(findings: Sequence[Finding]) -> str:
     lines = []
     for finding in findings:
         cells = [escape(cell) for cell in (*row(finding), finding.verdict.value)]
-        cells[2] = f'<span class="derivation">{cells[2]}</span>'
+        cells[2] = cells[2] and f'<span class="derivation">{cells[2]}</span>'
         lines.append(cells)
         if isinstance(finding, Experiment):
             lines += [[escape(name), "", escape(show(value)), "", ""] for name, value in finding.measured.items()]
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in line) + "</tr>" for line in lines)
-    head = "".join(f"<th>{name}</th>" for name in ("quantity", "printed", "computed", "off by", "verdict"))
-    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+    head = "".join(f"<th>{name}</th>" for name in COLUMNS)
+    return f'<div class="scroll"><table><tr>{head}</tr>{"".join(map(table_row, lines))}</table></div>'
+
+
+def table_row(cells: Sequence[str]) -> str:
+    """On a narrow screen the cells stand one below the other, each after its column's name."""
+    named = zip(COLUMNS, cells, strict=True)
+    return "<tr>" + "".join(f'<td data-name="{name}">{cell}</td>' for name, cell in named) + "</tr>"
 
 
 def picture(entry: Entry) -> str:
@@ -100,12 +118,18 @@ def picture(entry: Entry) -> str:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=130, bbox_inches="tight")
     data = b64encode(buffer.getvalue()).decode("ascii")
-    return f'<img src="data:image/png;base64,{data}" alt="{escape(entry.id)}: {escape(entry.states)}" loading="lazy">'
+    image = f'<img src="data:image/png;base64,{data}" alt="{escape(entry.id)}: {escape(entry.states)}" loading="lazy">'
+    return f'<div class="picture">{image}</div>'
 
 
 def math(formula: str, display: str) -> str:
     """A LaTeX formula as MathML."""
     return convert(formula, display=display)
+
+
+def prose(text: str) -> str:
+    """Words with names of code between backticks."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def words(text: str) -> str:

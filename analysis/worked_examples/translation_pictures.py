@@ -53,7 +53,7 @@ def translation_causes(figure: Figure) -> None:
     everywhere = 1 + np.sin(x) * np.cos(1.3 * y)
     axes = figure.subplots(2, len(CAUSES))
     for row, picture, what in zip(
-        axes, (inside, everywhere), ("object on black", "pattern up to the border"), strict=True
+        axes, (inside, everywhere), ("object on black", "pattern to the border"), strict=True
     ):
         images = jnp.asarray(picture, jnp.float32)[None, :, :, None]
         for ax, (name, network) in zip(row, CAUSES.items(), strict=True):

@@ -36,7 +36,8 @@ def plain(formula: str) -> str:
         start = text.index(r"\frac{")
         above, after = braced(text, start + 5)
         below, after = braced(text, after)
-        text = f"{text[:start]}{grouped(above)}/{grouped(below)}{text[after:]}"
+        gap = " " if text[after : after + 1].isalpha() else ""
+        text = f"{text[:start]}{grouped(above)}/{grouped(below)}{gap}{text[after:]}"
     text = re.sub(r"\\(?:text|mathrm|mathbf|boldsymbol)\s*(?:\{([^{}]*)\}|(\w))", lambda m: m[1] or m[2], text)
     text = re.sub(r"\\hat\s*(\w|\\\w+)", "\\1\u0302", text)
     text = re.sub(r"\\tilde\s*(\w)", "\\1\u0303", text)
@@ -122,4 +123,4 @@ def found(finding: Finding) -> str:
 def off_by(finding: Finding) -> str:
     """The difference of printed and computed, for a table."""
     difference = finding.difference if isinstance(finding, Claim) else None
-    return "" if difference is None else "0" if difference == 0 else f"{difference:.1e}"
+    return "" if difference is None or np.isnan(difference) else "0" if difference == 0 else f"{difference:.1e}"

@@ -11,6 +11,7 @@ FORMULAS = {
     r"E=\frac12\sum_p(t_p-y_p)^2": "E = 1/2Σ_p (t_p-y_p)^2",
     r"\frac{\partial E}{\partial w}": "∂E/∂w",
     r"\frac{n+2p-f}{s}+1": "(n+2p-f)/s+1",
+    r"\frac{\partial f}{\partial x}t_f": "∂f/∂x t_f",
     r"\nabla E\le\tfrac14": "∇E≤1/4",
     r"\mathrm{ReLU}(x)": "ReLU(x)",
     r"\begin{bmatrix}1\\2\end{bmatrix}": "[1; 2]",
