@@ -1,0 +1,1 @@
+from jaxcnn.agreement.check import check
