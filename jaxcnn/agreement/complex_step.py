@@ -172,7 +172,7 @@ def taylor(derivative: Callable[[Any], Any], function: Callable[[Any], Any]) -> 
 
 SQRT_PI = 1.7724538509055160273
 LINEAR = """reshape transpose broadcast_in_dim squeeze expand_dims rev slice split copy copy_p name optimization_barrier
-    device_put sharding_constraint reshard reduce_precision pvary dynamic_slice gather concatenate pad
+    device_put sharding_constraint reshard reduce_precision pvary dynamic_slice gather concatenate stack pad
     dynamic_update_slice scatter scatter-add reduce_sum cumsum reduce_window_sum neg add_any add sub""".split()
 ANALYTIC = "mul div exp log sin cos sinh cosh integer_pow square pow sqrt rsqrt".split()
 RULES: dict[str, Callable[[Any, Numbers], Numbers]] = {

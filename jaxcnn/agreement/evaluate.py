@@ -9,7 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import jax
@@ -26,7 +26,25 @@ from jaxcnn.agreement.rounding import Rounding
 Leaves = list[Any]
 
 # Referee programs run a handful of times: compiling them fast matters more than their speed.
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+QUICK: dict[str, Any] = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+QUICKER: dict[str, Any] = QUICK | {"xla_cpu_use_fusion_emitters": False}  # known to some versions of XLA only
+
+
+@cache
+def compiler_options() -> dict[str, Any]:
+    """What makes this XLA compile fastest."""
+    if jax.default_backend() != "cpu":
+        return {}
+    try:
+        jax.jit(jnp.negative, compiler_options=QUICKER).lower(np.float32(0)).compile()
+    except jax.errors.JaxRuntimeError:
+        return QUICK
+    return QUICKER
+
+
+def quick(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`jax.jit` for a function that runs once or twice."""
+    return jax.jit(function, compiler_options=compiler_options())
 
 
 @dataclass(frozen=True)
@@ -91,10 +109,10 @@ class Subject:
     def key(kind: str, leaves: Leaves) -> tuple[Any, ...]:
         return (kind, *(jax.typeof(leaf) for leaf in leaves))
 
-    def noisy(
-        self, floats: Leaves, others: Leaves, dy: Leaves, dtype: str | None, generous: bool
+    def unrounded(
+        self, kind: str, function: Callable[..., Any], inputs: tuple[Any, ...], dtype: str | None, generous: bool = False
     ) -> tuple[Leaves, Leaves]:
-        """Values without rounding, and the rounding to expect, of this very program in the dtypes of its arguments."""
+        """Values of a function without rounding, and the rounding to expect of it in the dtypes of its inputs."""
 
         def rounded(program: Any) -> Callable[..., Any]:
             def evaluate(*inputs: Any) -> tuple[Leaves, Leaves]:
@@ -105,7 +123,8 @@ class Subject:
 
             return evaluate
 
-        return self.evaluate("noise", rounded, self.gradient, (floats, others, dy), (np.bool_(generous),), dtype)
+        values, errors = self.evaluate(kind, rounded, function, inputs, (np.bool_(generous),), dtype)
+        return [np.asarray(v) for v in values], [np.asarray(e) for e in errors]
 
     def complex_slope(self, floats: Leaves, others: Leaves, dy: Leaves, along: Leaves) -> Any:
         """Im <dy, f(x + ihv)> / h, for float64 arguments."""
@@ -146,7 +165,7 @@ class Subject:
         if key not in self.compiled:
             with precision_of(dtype):
                 program = trace(lambda *flat: jax.tree.leaves(function(*jax.tree.unflatten(structure, flat))), *flat)
-            self.compiled[key] = jax.jit(interpret(program), compiler_options=QUICK)
+            self.compiled[key] = quick(interpret(program))
         with jax.enable_x64(True):
             return self.compiled[key](*flat, *jax.tree.leaves(more))
 
@@ -170,8 +189,10 @@ class Pair:
     """Two functions at one structure of arguments, with everything compiled at most once per dtype."""
 
     def __init__(self, hand: Callable[..., Any], auto: Callable[..., Any], arguments: Arguments) -> None:
-        outputs = outputs_of("hand", hand, arguments)
-        self.outputs = matching_outputs(outputs, outputs_of("auto", auto, arguments))
+        wide = any(leaf.dtype == np.float64 for leaf in arguments.floats)
+        with precision_of("float64" if wide else None):
+            outputs = outputs_of("hand", hand, arguments)
+            self.outputs = matching_outputs(outputs, outputs_of("auto", auto, arguments))
         self.hand = Subject("hand", hand, arguments, self.outputs)
         self.auto = Subject("auto", auto, arguments, self.outputs)
 
@@ -201,11 +222,11 @@ def with_noise(subject: Subject, arguments: Arguments, dy: Leaves, dtype: str | 
     `generous` counts roundings that do not happen because a number is exact by chance: what another way of computing
     the same thing has to expect.
     """
+    inputs = arguments.floats, arguments.others, dy
     with precision_of(dtype), explained(subject):
-        values, errors = subject.noisy(arguments.floats, arguments.others, dy, dtype, generous)
+        values, errors = subject.unrounded("gradient", subject.gradient, inputs, dtype, generous)
     count = len(dy)
-    parts = [[np.asarray(leaf) for leaf in leaves] for leaves in (values, errors)]
-    return Answer(parts[0][:count], parts[0][count:], parts[1][:count], parts[1][count:])
+    return Answer(values[:count], values[count:], errors[:count], errors[count:])
 
 
 @contextlib.contextmanager

@@ -175,6 +175,12 @@ def on_kink(found: Evaluated, record: Record, masks: dict[str, np.ndarray]) -> R
     return record | {"verdict": "kink", "note": note}
 
 
+def with_kinks(pair: Pair, found: Evaluated, classes: Mapping[str, Any], seed: int) -> dict[str, dict[str, np.ndarray]]:
+    """The given classes, and in each leaf the elements on a kink."""
+    masks = zip(found.point.arguments.paths, kinked(pair, found, seed), strict=True)
+    return {path: dict(classes.get(path, {})) | {"kink": mask} for path, mask in masks}
+
+
 def truth_of(found: Evaluated, complex_records: list[Record]) -> list[np.ndarray]:
     """Per leaf the automatic gradient without rounding, unless the complex step takes the handwritten one's side."""
     return [

@@ -14,6 +14,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend import core
 
 Numbers = list[Any]
@@ -54,6 +55,10 @@ class Arithmetic:
         """A plain array as a number of this arithmetic."""
         return value
 
+    def literal(self, value: Any) -> Any:
+        """A scalar that is written in the program itself."""
+        return self.lift(value)
+
     def lower(self, number: Any) -> Any:
         """The plain array that decides a branch or ends a loop."""
         return number
@@ -83,8 +88,12 @@ def trace(function: Callable[..., Any], *arguments: Any) -> core.ClosedJaxpr:
 
 def run(program: core.ClosedJaxpr, arithmetic: Arithmetic, numbers: Sequence[Any]) -> Numbers:
     """Run a program on numbers of an arithmetic; numbers in, numbers out."""
-    consts = [arithmetic.lift(const) for const in program.consts]
+    consts = [arithmetic.literal(c) if is_scalar_constant(c) else arithmetic.lift(c) for c in program.consts]
     return run_open(program.jaxpr, arithmetic, consts, numbers)
+
+
+def is_scalar_constant(value: Any) -> bool:
+    return np.ndim(value) == 0 and not isinstance(value, jax.core.Tracer) and is_float(value)
 
 
 def run_open(jaxpr: Any, arithmetic: Arithmetic, consts: Numbers, numbers: Sequence[Any]) -> Numbers:
@@ -92,9 +101,10 @@ def run_open(jaxpr: Any, arithmetic: Arithmetic, consts: Numbers, numbers: Seque
     known: dict[Any, Any] = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *numbers], strict=True))
 
     def read(atom: Any) -> Any:
-        return (
-            arithmetic.lift(jnp.asarray(atom.val, atom.aval.dtype)) if isinstance(atom, core.Literal) else known[atom]
-        )
+        if not isinstance(atom, core.Literal):
+            return known[atom]
+        value = np.asarray(atom.val, atom.aval.dtype)
+        return arithmetic.literal(value) if is_float(value) else arithmetic.lift(value)
 
     for equation in jaxpr.eqns:
         results = step(equation, arithmetic, [read(atom) for atom in equation.invars])

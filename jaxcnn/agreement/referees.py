@@ -18,6 +18,7 @@ from jaxcnn.agreement.arguments import Arguments, directions, moving
 from jaxcnn.agreement.bands import verdict
 from jaxcnn.agreement.evaluate import Answer, Leaves, Subject
 from jaxcnn.agreement.program import NoArithmeticError
+from jaxcnn.agreement.units import unit
 
 STEPS = 10.0 ** -np.arange(0, 12.25, 0.5)
 DIRECTIONS = 2
@@ -30,8 +31,10 @@ def along(leaves: Leaves, move: np.ndarray, leaf: int) -> float:
 
 
 def noise_along(answers: tuple[Answer, ...], move: np.ndarray, leaf: int) -> float:
-    """Rounding to expect in a projection: absolute values throughout."""
-    return sum(float(np.vdot(a.gradient_errors[leaf], np.abs(move))) for a in answers)
+    """Rounding to expect in a projection: absolute values throughout, and that of the sum over elements itself."""
+    size = np.abs(move)
+    summing = unit("float64") * np.sqrt(move.size) * sum(float(np.vdot(np.abs(a.gradients[leaf]), size)) for a in answers)
+    return summing + sum(float(np.vdot(a.gradient_errors[leaf], size)) for a in answers)
 
 
 def most_suspect(hand: Answer, auto: Answer, leaf: int) -> np.ndarray:

@@ -32,7 +32,9 @@ class Rounder:
         """What writing `value` in a dtype may add: u |value|, and nothing where the dtype holds it exactly."""
         if not is_float(type_):
             return None
-        stored = value.astype(type_.dtype).astype(jnp.float64)
+        # A float64 value is itself rounded: it is taken for exact where half as many digits would hold it.
+        narrow = jnp.float32 if type_.dtype == jnp.float64 else type_.dtype
+        stored = value.astype(narrow).astype(jnp.float64)
         held = (jnp.equal(stored, value) & self.strict & (units == 1.0)) | jnp.equal(value, 0)
         return jnp.where(held, 0.0, units * unit(type_.dtype) * jnp.abs(value) + smallest(type_.dtype))
 

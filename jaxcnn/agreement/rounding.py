@@ -22,12 +22,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxcnn.agreement import rounding_branches as branches
 from jaxcnn.agreement import rounding_rules as rules
-from jaxcnn.agreement.program import Arithmetic, Numbers
+from jaxcnn.agreement.program import Arithmetic, Numbers, is_float
 from jaxcnn.agreement.raising import widen
 from jaxcnn.agreement.rounded import Rounded, Rounder
+from jaxcnn.agreement.units import unit
 
 
 class Rounding(Arithmetic):
@@ -44,6 +46,13 @@ class Rounding(Arithmetic):
     def lift(self, value: Any) -> Rounded:
         return Rounded(widen(jnp.asarray(value)), None)
 
+    def literal(self, value: Any) -> Rounded:
+        """A number in the source, like 0.1, was rounded when it was read; 0.5 and 3 were not."""
+        known = widen(jnp.asarray(value))
+        if not is_float(value) or is_short(value):
+            return Rounded(known, None)
+        return Rounded(known, unit(value.dtype) * jnp.abs(known))
+
     def lower(self, number: Rounded) -> Any:
         return number.value
 
@@ -55,6 +64,19 @@ class Rounding(Arithmetic):
     def step(self, equation: Any, numbers: Numbers) -> Numbers:
         rule = RULES.get(equation.primitive.name, rules.other)
         return rule(self.rounder, equation, numbers)
+
+
+def is_short(value: Any) -> bool:
+    """Whether half the digits of its dtype are enough to write a number.
+
+    >>> is_short(np.float32(0.75)), is_short(np.float32(0.1))
+    (True, False)
+    """
+    if not np.isfinite(value):
+        return True
+    half_the_digits = (jnp.finfo(value.dtype).nmant + 1) // 2
+    mantissa = float(np.frexp(np.float64(value))[0]) * 2.0**half_the_digits
+    return mantissa == round(mantissa)
 
 
 RULES: dict[str, Callable[[Rounder, Any, Numbers], Numbers]] = {

@@ -15,7 +15,7 @@ from jaxcnn.agreement.units import contraction_unit, unit
 
 LIBRARY_UNITS = 4  # XLA's exp, tanh and the like are right to a few units in the last place
 PROBES = 8
-ROUNDED_ONCE = {"add", "sub", "mul", "add_any", "integer_pow", "square"}
+ROUNDED_ONCE = {"add", "sub", "mul", "add_any", "square"}
 SMOOTH = """acos acosh add add_any asin asinh atan atan2 atanh bessel_i0e bessel_i1e cbrt cos cosh digamma div erf erf_inv
     erfc exp exp2 expm1 integer_pow lgamma log log1p logistic mul pow rem rsqrt sin sinh sqrt square sub tan tanh""".split()
 SUMS = ("reduce_sum", "cumsum", "reduce_window_sum", "scatter-add")
@@ -31,7 +31,7 @@ MOVES: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("copy", "copy_p", "stop_gradient", "name", "optimization_barrier", "device_put"), EVERY),
     **dict.fromkeys(("sharding_constraint", "reshard", "reduce_precision", "pvary", "real"), (0,)),
     **dict.fromkeys(("dynamic_slice", "gather"), (0,)),
-    "concatenate": tuple(range(1024)),
+    **dict.fromkeys(("concatenate", "stack"), tuple(range(1024))),
     "pad": (0, 1),
     "dynamic_update_slice": (0, 1),
     "scatter": (0, 2),
@@ -135,11 +135,19 @@ def elementary_rounding(rounder: Rounder, equation: Any, numbers: Numbers, value
     name, type_ = equation.primitive.name, equation.outvars[0].aval
     if name in ROUNDED_ONCE:
         return rounder.rounding(value, type_)
+    if name == "integer_pow":
+        return multiplied(rounder, equation.params["y"], value, type_)
     if name == "div":
         inverse = 1 / numbers[1].value
-        held = inverse.astype(type_.dtype).astype(jnp.float64) == inverse
+        held = jnp.abs(jnp.frexp(inverse)[0]) == 0.5
         return jnp.where(held, rounder.rounding(value, type_), rounder.rounding(value, type_, 2.0))
     return rounder.rounding(value, type_, LIBRARY_UNITS)
+
+
+def multiplied(rounder: Rounder, power: int, value: Any, type_: Any) -> Any:
+    """x^n by repeated squaring: one rounding per multiplication, and none where the power itself is exact."""
+    products = abs(power).bit_length() + abs(power).bit_count() - 2 + (power < 0)
+    return products * rounder.rounding(value, type_)
 
 
 def flags(numbers: Numbers, shape: tuple[int, ...]) -> Any:

@@ -31,6 +31,7 @@ def compare(got: Any, truth: np.ndarray, noise: np.ndarray, classes: Mapping[str
         classes: {name: {"n", "z"}}
     """
     wide = np.asarray(got).astype(np.float64)
+    truth = overflowed(got, truth, noise)
     finite = np.isfinite(wide) & np.isfinite(truth)
     z = z_of(wide, truth, noise)
     error = np.where(finite, np.abs(wide - np.where(finite, truth, 0)), 0.0)
@@ -51,6 +52,15 @@ def compare(got: Any, truth: np.ndarray, noise: np.ndarray, classes: Mapping[str
         "worst": {"index": [int(i) for i in worst], "got": float(wide[worst]), "truth": float(truth[worst])},
         "classes": by_class(z, classes or {}),
     }
+
+
+def overflowed(got: Any, truth: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """The truth, infinite where rounding may carry it beyond the dtype's range and the leaf says so."""
+    largest = float(jnp.finfo(got.dtype).max)
+    with np.errstate(invalid="ignore"):
+        infinite = np.sign(truth) * np.inf
+        beyond = (np.abs(truth) + noise >= largest) & (np.asarray(got).astype(np.float64) == infinite)
+    return np.where(beyond, infinite, truth)
 
 
 def z_of(wide: np.ndarray, truth: np.ndarray, noise: np.ndarray) -> np.ndarray:
