@@ -126,7 +126,7 @@ def at_point(pair: Pair, found: Evaluated, classes: Masks, seed: int, referees: 
     if referees:
         steps, sweeps = gradients.referee_records(pair, found, seed)
         truth, opinions = gradients.truth_of(found, steps), steps + sweeps
-    records += gradients.arithmetic_records(found, truth, classes)
+    records += gradients.arithmetic_records(found, truth, classes, detailed=referees)
     records = gradients.excuse_kinks(pair, found, records, seed)
     return [*records, *gradients.output_records(found, pair.output_paths), *opinions, structure_record(pair, found)]
 

@@ -21,7 +21,7 @@ from jaxcnn.agreement import referees
 from jaxcnn.agreement.arguments import Arguments, cotangents
 from jaxcnn.agreement.bands import verdict
 from jaxcnn.agreement.evaluate import Answer, Leaves, Pair, in_own_dtype, precision_of, widened, with_noise
-from jaxcnn.agreement.statistics import Record, compare, z_of
+from jaxcnn.agreement.statistics import Record, compare, detail, z_of
 
 Classes = Callable[[Arguments], Mapping[str, Mapping[str, np.ndarray]]]
 NUDGE = 2.0**-30
@@ -100,18 +100,25 @@ def judged(stats: Record, dtype: str) -> Record:
     return stats | {"verdict": verdict(stats["z"], dtype, stats["z"] == 0)}
 
 
-def arithmetic_records(found: Evaluated, truth: list[np.ndarray], classes: Mapping[str, Any]) -> list[Record]:
+def arithmetic_records(
+    found: Evaluated, truth: list[np.ndarray], classes: Mapping[str, Any], detailed: bool = False
+) -> list[Record]:
     """The gradients as computed, against the truth; and how far the automatic ones are from it."""
     records = []
     for i, path in enumerate(found.point.arguments.paths):
         got, other = found.hand.gradients[i], found.auto.gradients[i]
         noise = found.noise.gradient_errors[i] + found.wide_auto.gradient_errors[i]
         dtype = found.point.dtypes[i]
-        records.append(
-            {"mode": "gradient", "leaf": path, "dtype": dtype}
-            | sided(got, other, truth[i], noise, dtype, classes.get(path))
-        )
+        record = sided(got, other, truth[i], noise, dtype, classes.get(path))
+        if detailed and np.shape(got) == truth[i].shape:
+            record |= detail(got, truth[i], noise, classes.get(path, {}), is_kernel=is_kernel(path))
+        records.append({"mode": "gradient", "leaf": path, "dtype": dtype} | record)
     return records
+
+
+def is_kernel(path: str) -> bool:
+    """Whether a leaf is laid out as [*window, c, k]: by its name, or as an argument after the images."""
+    return path.endswith("kernel") or path[:1] in "123456789"
 
 
 def output_records(found: Evaluated, paths: list[str]) -> list[Record]:
@@ -202,4 +209,4 @@ def referee_records(pair: Pair, found: Evaluated, seed: int) -> tuple[list[Recor
     common = [{"leaf": path, "dtype": dtype} for path, dtype in zip(wide.paths, found.point.dtypes, strict=True)]
     steps = [c | referees.complex_step_record(pair.auto, wide, dy, answers, i, seed) for i, c in enumerate(common)]
     sweeps = [c | referees.differences_record(pair.auto, wide, dy, answers, i, seed) for i, c in enumerate(common)]
-    return steps, sweeps
+    return [referees.on_a_kink(step, sweep) for step, sweep in zip(steps, sweeps, strict=True)], sweeps

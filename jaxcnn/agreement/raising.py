@@ -9,12 +9,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jaxcnn.agreement.program import Arithmetic, Numbers, is_float
 
 WIDE = jnp.dtype("float64")
 NARROW_INSIDE = {"bitcast_convert_type", "random_bits", "pure_callback", "io_callback", "ffi_call", "pallas_call"}
+SCATTERS = {
+    "scatter": jax.lax.scatter,
+    "scatter-add": jax.lax.scatter_add,
+    "scatter-mul": jax.lax.scatter_mul,
+    "scatter-min": jax.lax.scatter_min,
+    "scatter-max": jax.lax.scatter_max,
+}
 DTYPE_SETTINGS = ("new_dtype", "preferred_element_type", "dtype")
 
 
@@ -37,12 +45,20 @@ def bind(equation: Any, numbers: Numbers) -> Numbers:
     primitive, params = equation.primitive, equation.params
     if primitive.name == "reduce_precision":
         return list(numbers)
+    if primitive.name in SCATTERS:
+        return [scattered(primitive.name, numbers, params)]
     if primitive.name in NARROW_INSIDE:
         types = [atom.aval for atom in equation.invars]
         numbers = [n.astype(t.dtype) if is_float(n) else n for n, t in zip(numbers, types, strict=True)]
     else:
         params = raised_settings(params)
     return [widen(result) for result in call(primitive, numbers, params)]
+
+
+def scattered(name: str, numbers: Numbers, params: dict[str, Any]) -> Any:
+    """A scatter holds its combining function as a program in the narrow dtype: it is built anew."""
+    settings = {key: params[key] for key in ("dimension_numbers", "indices_are_sorted", "unique_indices", "mode")}
+    return SCATTERS[name](*numbers, **settings)
 
 
 def call(primitive: Any, numbers: Numbers, params: dict[str, Any]) -> Numbers:

@@ -67,12 +67,12 @@ class Rounding(Arithmetic):
 
 
 def is_short(value: Any) -> bool:
-    """Whether half the digits of its dtype are enough to write a number.
+    """Whether a number was written as it is stored: a whole number, or one that half the digits of its dtype hold.
 
     >>> is_short(np.float32(0.75)), is_short(np.float32(0.1))
     (True, False)
     """
-    if not np.isfinite(value):
+    if not np.isfinite(value) or (value == np.round(value) and abs(value) * unit(value.dtype) <= 1):
         return True
     half_the_digits = (jnp.finfo(value.dtype).nmant + 1) // 2
     mantissa = float(np.frexp(np.float64(value))[0]) * 2.0**half_the_digits

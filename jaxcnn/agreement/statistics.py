@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 Record = dict[str, Any]
+SAMPLE = 120
 ULP_EDGES = (0, 1, 2, 4, 8, 16, 64, 1024)
 
 
@@ -61,6 +62,28 @@ def overflowed(got: Any, truth: np.ndarray, noise: np.ndarray) -> np.ndarray:
         infinite = np.sign(truth) * np.inf
         beyond = (np.abs(truth) + noise >= largest) & (np.asarray(got).astype(np.float64) == infinite)
     return np.where(beyond, infinite, truth)
+
+
+def detail(
+    got: Any, truth: np.ndarray, noise: np.ndarray, classes: Mapping[str, np.ndarray], is_kernel: bool
+) -> Record:
+    """What pictures are made of: a sample of elements with their class, and z over taps or positions.
+
+    The map's axes are those of a picture: the first two of a kernel [*window, c, k], the two before the last of an image
+    [n, *spatial, c].
+    """
+    wide = np.asarray(got).astype(np.float64)
+    chosen = np.linspace(0, truth.size - 1, min(truth.size, SAMPLE)).astype(int)
+    names = np.full(truth.shape, "", dtype=object)
+    for name, mask in classes.items():
+        names[np.broadcast_to(mask, truth.shape)] = name
+    pairs = zip(names.ravel()[chosen], truth.ravel()[chosen], wide.ravel()[chosen], strict=True)
+    record: Record = {"sample": [[str(name), float(t), float(h)] for name, t, h in pairs]}
+    if truth.ndim == 4:
+        others = (2, 3) if is_kernel else (0, 3)
+        z = z_of(wide, truth, noise).max(axis=others)
+        record |= {"map": [[float(v) for v in row] for row in z], "map_of": "taps" if is_kernel else "positions"}
+    return record
 
 
 def z_of(wide: np.ndarray, truth: np.ndarray, noise: np.ndarray) -> np.ndarray:

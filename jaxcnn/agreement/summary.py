@@ -46,8 +46,8 @@ def cell(name: str, records: Sequence[Record]) -> Cell:
     if found is None:
         return Cell("", "")
     if name == "teeth":
-        caught = [number(r["z"]) for r in records if r["verdict"] != "not-run"]
-        return Cell(f"{len(caught)}/{len(records)} caught, z > {shown(min(caught, default=None))}", found["verdict"])
+        caught = [number(r["z"]) for r in records if r["verdict"] == "exact"]
+        return Cell(f"{len(caught)} of {len(records)} caught, weakest z {shown(min(caught, default=None))}", found["verdict"])
     unsupported = sum(r["verdict"] == "unsupported" for r in records)
     if name == "transformation":
         done = f"{len(records) - unsupported} {found['verdict']}"
