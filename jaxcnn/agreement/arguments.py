@@ -122,8 +122,16 @@ def moving(arguments: Arguments, leaf: int, move: np.ndarray) -> list[Any]:
 
 
 def cotangents(types: Sequence[Any], paths: Sequence[str], seed: int) -> list[np.ndarray]:
-    """Standard normal cotangents in float64, one per output leaf."""
-    return [key_for(f"cotangent of {p}", seed).standard_normal(t.shape) for p, t in zip(paths, types, strict=True)]
+    """Standard normal cotangents in float64, one per output leaf, of both signs wherever there are two elements."""
+    return [
+        signed(key_for(f"cotangent of {p}", seed).standard_normal(t.shape)) for p, t in zip(paths, types, strict=True)
+    ]
+
+
+def signed(drawn: np.ndarray) -> np.ndarray:
+    """Numbers of one sign with every other one negated: a rule must not be right for positive cotangents alone."""
+    alternate = np.where(np.arange(drawn.size) % 2, -1, 1).reshape(drawn.shape)
+    return drawn * alternate if (drawn > 0).all() or (drawn < 0).all() else drawn
 
 
 @dataclass(frozen=True)

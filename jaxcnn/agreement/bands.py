@@ -1,11 +1,13 @@
 """From noise units to verdicts: how large z may be before rounding no longer explains it.
 
 The bands are measured, not chosen: `python -m jaxcnn.agreement.calibration` runs every correct function of the gallery
-over many seeds in every dtype, and writes the largest z it saw to `bands.json` beside this file, with versions and date.
-`agree` is that z rounded up to a power of two, `disagree` is four times as far out: between the two a result is `noisy`.
+over many seeds in every dtype, and writes the largest z it saw to `bands.json` beside this file, with versions and
+date. `agree` is that z rounded up to a power of two, `disagree` is four times as far out: between the two a result
+is `noisy`.
 
-Verdicts: exact (bit for bit), agree, noisy (a warning), disagree (fails), kink (differs on a kink only, where both may be
-subgradients but the conventions are not the same: fails), unsupported (said, with the way round), not-run (fails).
+Verdicts: exact (bit for bit), agree, noisy (a warning), disagree (fails), kink (differs on a kink only, where both
+may be subgradients but the conventions are not the same: fails), unsupported (said, with the way round), not-run
+(fails).
 """
 
 from __future__ import annotations

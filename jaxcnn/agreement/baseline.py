@@ -41,7 +41,9 @@ def worsened(report: Report, old: list[Record]) -> list[str]:
         if now is None:
             said.append(f"{name}: was {before['verdict']}, is no longer compared")
         elif RANK[now["verdict"]] > RANK[before["verdict"]]:
-            said.append(f"{name}: was {before['verdict']} (z {shown(before['z'])}), is {now['verdict']} (z {shown(now['z'])})")
+            said.append(
+                f"{name}: was {before['verdict']} (z {shown(before['z'])}), is {now['verdict']} (z {shown(now['z'])})"
+            )
         elif grown(before, now):
             said.append(f"{name}: relative error was {before['rel_l2']:.1e}, is {now['rel_l2']:.1e}")
     return said

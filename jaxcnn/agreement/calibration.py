@@ -4,7 +4,8 @@ Every right function of the gallery is checked in every dtype at many seeds: oth
 whole numbers. What counts is the largest z over all elements of all leaves in a mode. The largest of all is what
 rounding can do; rounded up to a power of two it is the band `agree`, and four times that the band `disagree`.
 
-The same run without `--write` counts false alarms against the bands in force (use other seeds than those that made them).
+The same run without `--write` counts false alarms against the bands in force (use other seeds than those that made
+them).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def records(exhibit: Exhibit, dtype: str, seeds: range) -> Iterator[Record]:
         found += [] if exhibit.positive else [integer_point(pair, arguments, dtype, seed)]
         for point in found:
             made = gradients.formula_records(point, {})
-            made += gradients.arithmetic_records(point, point.wide_auto.gradients, {})
+            made += gradients.arithmetic_records(point, point.truth.gradients, {})
             made += gradients.output_records(point, pair.output_paths)
             yield from ({"case": exhibit.name, "seed": seed} | record for record in made)
 

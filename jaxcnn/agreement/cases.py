@@ -45,7 +45,7 @@ class Case:
     positive: tuple[int, ...] = ()
 
     @property
-    def args(self) -> tuple[np.ndarray, ...]:
+    def args(self) -> tuple[Any, ...]:
         drawn = [key_for(f"{self.name}, argument {i}", 0).standard_normal(s) for i, s in enumerate(self.shapes)]
         return tuple(np.float32(np.abs(d) + 0.5 if i in self.positive else d) for i, d in enumerate(drawn))
 
@@ -70,8 +70,8 @@ def conv_classes(x: Any, kernel: Any, bias: Any = None, **settings: Any) -> Mask
 
 
 def conv_transpose_classes(x: Any, kernel: Any, bias: Any = None, **settings: Any) -> Masks:
-    settings = {k: v for k, v in settings.items() if k != "groups"}
-    where = transposed_window("conv_transpose", x.shape[1:-1], kernel.shape[:-2], **settings)
+    defaults: dict[str, Any] = {"stride": 1, "padding": "VALID", "dilation": 1, "groups": 1}
+    where = transposed_window("conv_transpose", x.shape[1:-1], kernel.shape[:-2], **defaults | settings)
     return {"1": by_tap(where)}
 
 
@@ -151,13 +151,16 @@ def layers() -> list[Case]:
         layer("conv", (image, kernel), "dilated, uneven padding", dilation=2, padding=((2, 1), (0, 3))),
         layer("conv", (image, (3, 3, 1, 4)), "depthwise", groups=2, padding=1),
         layer("conv", ((2, 9, 2), (3, 2, 3), (3,)), "1 axis, cropped", padding=((-1, 2),)),
-        layer("conv", ((1, 4, 3, 5, 2), (2, 2, 3, 2, 2)), "3 axes", padding="SAME"),
+        layer("conv", ((2, 4, 3, 4, 2), (2, 2, 3, 2, 2)), "3 axes", padding="SAME"),
         layer("conv_transpose", ((2, 4, 3, 4), kernel, (2,)), "stride 2", stride=2),
         layer("conv_transpose", ((2, 4, 3, 4), (3, 3, 1, 4)), "groups, SAME", groups=2, padding="SAME", stride=2),
         layer("max_pool", (image,), "2", window=2),
         layer("max_pool", (image,), "overlapping, padded", window=3, stride=2, padding=1),
         layer("avg_pool", (image,), "2", window=2),
-        layer("avg_pool", (image,), "overlapping, padding not counted", window=3, stride=2, padding=1, count_include_pad=False),
+        layer(
+            "avg_pool", (image,), "overlapping, padding not counted",
+            window=3, stride=2, padding=1, count_include_pad=False,
+        ),
         layer("global_avg_pool", (image,)),
         layer("dense", ((4, 6), (6, 5), (5,))),
         layer("relu", (column,)),
@@ -172,7 +175,10 @@ def layers() -> list[Case]:
         layer("half_squared_error", ((4, 5), (4, 5))),
         layer("mean_squared_error", ((4, 5), (4, 5))),
         layer("batch_norm", ((4, 3, 3, 2), (2,), (2,)), "training"),
-        layer("batch_norm", ((6, 3), (3,), (3,), (3,), (3,)), "inference", family="batch_norm inference", positive=(4,)),
+        layer(
+            "batch_norm", ((6, 3), (3,), (3,), (3,), (3,)), "inference",
+            family="batch_norm inference", positive=(4,),
+        ),
         layer("batch_statistics", ((4, 3, 3, 2),)),
         closed(layer("dropout", ((4, 6),), rate=0.25), key=jax.random.key(0)),
         layer("flatten", (image,)),
@@ -185,9 +191,8 @@ def network_cases() -> list[Case]:
 
 
 def network_case(name: str, network: Any, input_shape: tuple[int, ...]) -> Case:
-    params = network.init(jax.random.key(0), input_shape)
     hand, auto = (partial(apply_network, network, module) for module in (ops, reference))
-    return NetworkCase(f"network {name}", "network", hand, auto, ((1, *input_shape),), params=params)
+    return NetworkCase(f"network {name}", "network", hand, auto, ((1, *input_shape),), network=network)
 
 
 def apply_network(network: Any, module: Any, params: Any, x: Any) -> Any:
@@ -198,8 +203,9 @@ def apply_network(network: Any, module: Any, params: Any, x: Any) -> Any:
 class NetworkCase(Case):
     """A network's case: its parameters come first."""
 
-    params: Any = None
+    network: Any = None
 
     @property
     def args(self) -> tuple[Any, ...]:
-        return self.params, *super().args
+        (shape,) = self.shapes
+        return self.network.init(jax.random.key(0), shape[1:]), *super().args

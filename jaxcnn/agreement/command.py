@@ -64,7 +64,7 @@ class Agree:
 
 
 def agree(options: Annotated[Agree, tyro.conf.arg(name="")]) -> int:
-    """Is this gradient right? Compare handwritten and automatic gradients, refereed by neither; 1 where they disagree."""
+    """Is this gradient right? Compare handwritten with automatic gradients, and both with referees of neither kind."""
     from jaxcnn.agreement.baseline import read, worsened
 
     try:
@@ -113,7 +113,9 @@ def one_pair(options: Agree) -> Any:
     from jaxcnn.agreement.environment import canary_records
 
     if not 1 <= len(options.functions) <= 2 or not options.args:
-        raise UserError("name one or two functions as package.module:function and their arguments with --args, or say --all")
+        raise UserError(
+            "name one or two functions as package.module:function and their arguments with --args, or say --all"
+        )
     sys.path.insert(0, "")
     hand, *auto = map(load, options.functions)
     report = check(
@@ -151,7 +153,12 @@ def load(name: str) -> Callable[..., Any]:
 
 def written(report: Any, options: Agree) -> None:
     """Write the files that were asked for, and say so."""
-    writers = {options.json: report.to_json, options.junit: report.to_junit, options.markdown: report.to_markdown, options.html: report.to_html}
+    writers = {
+        options.json: report.to_json,
+        options.junit: report.to_junit,
+        options.markdown: report.to_markdown,
+        options.html: report.to_html,
+    }
     for path, write in writers.items():
         if path is not None:
             write(path)

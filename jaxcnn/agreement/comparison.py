@@ -44,14 +44,16 @@ def check(
 
         z = max |error| / noise,    noise = u sqrt(K) (|x| * |g|), the backward rule run on absolute values
 
-    (see rounding.py), so that no tolerance has to be chosen: z near 1 or below is rounding, at any size and in any dtype.
+    (see rounding.py), so that no tolerance has to be chosen: z near 1 or below is rounding, at any size and in any
+    dtype.
 
     Args:
         hand: the function whose gradient is in question; anything that `jax.vjp` takes.
         auto: the same function in plain JAX; None takes `hand` without its `jax.custom_vjp` rules.
         args: positional arguments: trees of arrays. Float leaves are differentiated, integer leaves and keys passed on.
         name: what the report calls the pair.
-        dtypes: cast all float leaves to each of these in turn ("float64", "float32", "bfloat16", "float16"); None leaves
+        dtypes: cast all float leaves to each of these in turn ("float64", "float32", "bfloat16", "float16"); None
+            leaves
             them as they are. float64 works whether or not JAX's 64-bit mode is on.
         seed: of cotangents, directions and integers; each is drawn by leaf path, so that another leaf changes nothing.
         classes: `classes(*args) -> {leaf path: {"border": mask, ...}}`, elements to be reported apart.
@@ -122,7 +124,7 @@ def masks(classes: Classes | None, arguments: Arguments) -> Masks:
 
 def at_point(pair: Pair, found: Evaluated, classes: Masks, seed: int, referees: bool) -> list[Record]:
     """Formula, gradient and output at the given arguments, and the referees' opinions."""
-    records, truth, opinions = gradients.formula_records(found, classes), found.wide_auto.gradients, []
+    records, truth, opinions = gradients.formula_records(found, classes), found.truth.gradients, []
     if referees:
         steps, sweeps = gradients.referee_records(pair, found, seed)
         truth, opinions = gradients.truth_of(found, steps), steps + sweeps
@@ -147,7 +149,7 @@ def integer_point(pair: Pair, arguments: Arguments, dtype: str | None, seed: int
 def at_integers(pair: Pair, found: Evaluated, seed: int, classes: Classes | None) -> list[Record]:
     """Gradients at whole numbers, where exact arithmetic leaves no room for rounding, and kinks and ties are common."""
     kinks = gradients.with_kinks(pair, found, masks(classes, found.point.arguments), seed)
-    records = gradients.arithmetic_records(found, found.wide_auto.gradients, kinks)
+    records = gradients.arithmetic_records(found, found.truth.gradients, kinks)
     return [record | {"mode": "integers"} for record in gradients.excuse_kinks(pair, found, records, seed)]
 
 

@@ -171,15 +171,24 @@ def taylor(derivative: Callable[[Any], Any], function: Callable[[Any], Any]) -> 
 
 
 SQRT_PI = 1.7724538509055160273
-LINEAR = """reshape transpose broadcast_in_dim squeeze expand_dims rev slice split copy copy_p name optimization_barrier
-    device_put sharding_constraint reshard reduce_precision pvary dynamic_slice gather concatenate stack pad
-    dynamic_update_slice scatter scatter-add reduce_sum cumsum reduce_window_sum neg add_any add sub""".split()
-ANALYTIC = "mul div exp log sin cos sinh cosh integer_pow square pow sqrt rsqrt".split()
+LINEAR = (
+    "reshape", "transpose", "broadcast_in_dim", "squeeze", "expand_dims", "rev", "slice", "split", "copy", "copy_p",
+    "name", "optimization_barrier", "device_put", "sharding_constraint", "reshard", "reduce_precision", "pvary",
+    "dynamic_slice", "gather", "concatenate", "stack", "pad", "dynamic_update_slice", "scatter", "scatter-add",
+    "reduce_sum", "cumsum", "reduce_window_sum", "neg", "add_any", "add", "sub",
+)  # fmt: skip
+ANALYTIC = (
+    "mul", "div", "exp", "log", "sin", "cos", "sinh", "cosh", "integer_pow", "square", "pow", "sqrt", "rsqrt",
+)  # fmt: skip
+DECIDED = (
+    "eq", "ne", "lt", "le", "gt", "ge", "sign", "floor", "ceil", "round", "is_finite", "stop_gradient", "argmax",
+    "argmin",
+)  # fmt: skip
 RULES: dict[str, Callable[[Any, Numbers], Numbers]] = {
     **dict.fromkeys(LINEAR, parts),
     **dict.fromkeys(ANALYTIC, analytic),
     **dict.fromkeys(("dot_general", "conv_general_dilated"), bilinear),
-    **dict.fromkeys("eq ne lt le gt ge sign floor ceil round is_finite stop_gradient argmax argmin".split(), decided),
+    **dict.fromkeys(DECIDED, decided),
     **dict.fromkeys(("max", "min"), larger),
     **dict.fromkeys(("reduce_max", "reduce_min"), extreme),
     **dict.fromkeys(("reduce_window_max", "reduce_window_min"), windowed),

@@ -1,4 +1,4 @@
-"""What each gradient costs: time, compile time, peak temporaries, bytes saved for the backward pass, operations by kind.
+"""What each gradient costs: time, compile time, peak temporaries, bytes saved for the backward pass, operations.
 
 Figures, not verdicts: a cost never fails a report, but it explains why one would choose either side.
 """
@@ -26,7 +26,8 @@ def cost_record(pair: Pair, found: Evaluated) -> Record:
     with precision_of(here.dtype):
         sides = {subject.label: cost(subject, here) for subject in (pair.hand, pair.auto)}
     base = {"mode": "cost", "group": "cost", "leaf": "all leaves", "dtype": here.dtypes[0], "n": RUNS}
-    note = "median {0[milliseconds]:.3g} ms by hand, {1[milliseconds]:.3g} ms by jax.grad".format(sides["hand"], sides["auto"])
+    hand, auto = (sides[side]["milliseconds"] for side in ("hand", "auto"))
+    note = f"median {hand:.3g} ms by hand, {auto:.3g} ms by jax.grad"
     return base | {"verdict": "exact", "z": None, "note": note} | sides
 
 

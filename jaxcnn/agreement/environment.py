@@ -42,8 +42,8 @@ def provenance(seed: int) -> dict[str, Any]:
         "device": device.device_kind,
         "devices": len(jax.devices()),
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", ""),
-        "x64": bool(jax.config.jax_enable_x64),
-        "matmul_precision": str(jax.config.jax_default_matmul_precision),
+        "x64": bool(jax.config.jax_enable_x64),  # type: ignore[attr-defined]
+        "matmul_precision": str(jax.config.jax_default_matmul_precision),  # type: ignore[attr-defined]
         "seed": seed,
         "git": revision(),
     }
@@ -62,7 +62,9 @@ def revision() -> str | None:
     here = Path(__file__).parent
     try:
         commit, changes = (
-            subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+            subprocess.run(
+                ["git", *words], cwd=here, capture_output=True, text=True, timeout=10, check=True
+            ).stdout.strip()
             for words in (["rev-parse", "--short=12", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
         )
     except (OSError, subprocess.SubprocessError):
@@ -80,4 +82,8 @@ def canary(name: str, source: str) -> dict[str, Any]:
     record = {"case": "environment", "group": "environment", "mode": f"canary: {name}", "leaf": "", "dtype": "float32"}
     if done.returncode == 0:
         return record | {"verdict": "exact", "z": 0.0, "note": "jaxlib computes it right"}
-    return record | {"verdict": "disagree", "z": None, "note": f"this jaxlib miscompiles it (exit code {done.returncode})"}
+    return record | {
+        "verdict": "disagree",
+        "z": None,
+        "note": f"this jaxlib miscompiles it (exit code {done.returncode})",
+    }

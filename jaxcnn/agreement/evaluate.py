@@ -1,4 +1,5 @@
-"""The programs of a check, compiled once: each function with its gradient, in its own dtype, in float64, with its noise.
+"""The programs of a check, compiled once: each function with its gradient, in its own dtype, in float64, with its
+noise.
 
 `Subject` is one function; `Answer` what one evaluation gives: outputs and gradients as lists of float leaves.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
@@ -49,12 +50,12 @@ def quick(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class Answer:
-    """Outputs and gradients at one point; errors is the noise to expect in each, in the same order (None: unknown)."""
+    """Outputs and gradients at one point; errors is the noise to expect in each, in the same order (empty: unknown)."""
 
     outputs: Leaves
     gradients: Leaves
-    output_errors: Leaves | None = None
-    gradient_errors: Leaves | None = None
+    output_errors: Leaves = field(default_factory=list)
+    gradient_errors: Leaves = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -110,7 +111,12 @@ class Subject:
         return (kind, *(jax.typeof(leaf) for leaf in leaves))
 
     def unrounded(
-        self, kind: str, function: Callable[..., Any], inputs: tuple[Any, ...], dtype: str | None, generous: bool = False
+        self,
+        kind: str,
+        function: Callable[..., Any],
+        inputs: tuple[Any, ...],
+        dtype: str | None,
+        generous: bool = False,
     ) -> tuple[Leaves, Leaves]:
         """Values of a function without rounding, and the rounding to expect of it in the dtypes of its inputs."""
 
@@ -159,7 +165,7 @@ class Subject:
         more: tuple[Any, ...],
         dtype: str | None,
     ) -> Any:
-        """Trace a function in its own mode, then run its program in another arithmetic in 64-bit mode, compiled once."""
+        """Trace a function in its own mode, then run its program in another arithmetic and 64 bits; compiled once."""
         flat, structure = jax.tree.flatten(traced)
         key = self.key(kind, flat)
         if key not in self.compiled:

@@ -13,28 +13,44 @@ from jaxcnn.agreement.summary import columns, row, sentence
 STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
-body { font: 15px/1.5 system-ui, sans-serif; color: #1f2328; background: #fff; margin: 0 auto; padding: 1rem; max-width: 1240px; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1f2328; background: #fff; }
+body { margin: 0 auto; padding: 1rem; max-width: 1240px; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 1.5rem 0 .5rem; }
 .verdict { font-weight: 600; padding: .5rem .75rem; border-radius: 6px; background: #dafbe1; }
 .verdict.bad { background: #ffebe9; }
 .scroll { overflow-x: auto; border: 1px solid #d1d9e0; border-radius: 6px; margin: .5rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; }
-th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #eaeef2; white-space: nowrap; vertical-align: top; }
+th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #eaeef2; }
+th, td { white-space: nowrap; vertical-align: top; }
 td.brief { white-space: normal; }
 td.note { white-space: normal; min-width: 14rem; }
 th { background: #f6f8fa; } td.case { font-weight: 600; white-space: normal; min-width: 9rem; }
-.exact, .agree { color: #116329; } .noisy { color: #7d4e00; } .disagree, .kink, .not-run { color: #a40e26; font-weight: 600; }
+.exact, .agree { color: #116329; } .noisy { color: #7d4e00; }
+.disagree, .kink, .not-run { color: #a40e26; font-weight: 600; }
 .unsupported { color: #57606a; }
 details { border: 1px solid #d1d9e0; border-radius: 6px; margin: .5rem 0; padding: .4rem .75rem; }
 summary { cursor: pointer; font-weight: 600; overflow-wrap: anywhere; }
-.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 320px), 1fr)); gap: .75rem; margin: .5rem 0; }
-.plots svg { width: 100%; max-width: 380px; height: auto; border: 1px solid #eaeef2; border-radius: 6px; background: #fff; }
+.plots { display: grid; gap: .75rem; margin: .5rem 0; }
+.plots { grid-template-columns: repeat(auto-fill, minmax(min(100%, 320px), 1fr)); }
+.plots svg { width: 100%; max-width: 380px; height: auto; border: 1px solid #eaeef2; border-radius: 6px; }
 svg text { font: 10.5px system-ui, sans-serif; } svg .title { font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; font-size: 13px; margin: 0; }
 dt { color: #57606a; } dd { margin: 0; overflow-wrap: anywhere; }
 ul { padding-left: 1.2rem; overflow-wrap: anywhere; } p { max-width: 75ch; }
 """
-HEADINGS = ("mode", "leaf", "dtype", "verdict", "z", "z auto", "relative error", "resolution", "elements", "by class", "note")
+HEADINGS = (
+    "mode",
+    "leaf",
+    "dtype",
+    "verdict",
+    "z",
+    "z auto",
+    "relative error",
+    "resolution",
+    "elements",
+    "by class",
+    "note",
+)
 
 
 def html(report: Report) -> str:
@@ -79,7 +95,9 @@ def overview(report: Report) -> str:
 
 def case(name: str, records: Sequence[Record], opened: bool) -> str:
     bad = sum(map(failed, records))
-    title = f"{escape(name)} · {len(records)} records" + (f" · <span class='disagree'>{bad} failed</span>" if bad else "")
+    title = f"{escape(name)} · {len(records)} records" + (
+        f" · <span class='disagree'>{bad} failed</span>" if bad else ""
+    )
     drawn = "".join(pictures(records))
     state = " open" if opened or bad else ""
     plots = f"<div class='plots'>{drawn}</div>" if drawn else ""
@@ -94,9 +112,17 @@ def table(records: Sequence[Record]) -> str:
 def line(r: Record) -> str:
     classes = ", ".join(f"{name} {shown(c['z'])}" for name, c in r.get("classes", {}).items())
     plain = (r["mode"], r["leaf"], r["dtype"])
-    numbers = (shown(r["z"]), shown(r.get("z_auto")), shown(r.get("rel_l2")), shown(r.get("resolution")), r.get("n", "-"), classes)
+    numbers = (
+        shown(r["z"]),
+        shown(r.get("z_auto")),
+        shown(r.get("rel_l2")),
+        shown(r.get("resolution")),
+        r.get("n", "-"),
+        classes,
+    )
     cells = "".join(f"<td>{escape(str(c))}</td>" for c in plain) + f"<td class='{r['verdict']}'>{r['verdict']}</td>"
-    return f"<tr>{cells}{''.join(f'<td>{escape(str(c))}</td>' for c in numbers)}<td class='note'>{escape(r['note'])}</td></tr>"
+    figures = "".join(f"<td>{escape(str(c))}</td>" for c in numbers)
+    return f"<tr>{cells}{figures}<td class='note'>{escape(r['note'])}</td></tr>"
 
 
 def provenance(report: Report) -> str:

@@ -10,7 +10,9 @@ from jaxcnn.agreement.summary import sentence
 
 
 def junit(report: Report) -> str:
-    root = Xml.Element("testsuites", name="agreement", tests=str(len(report.records)), failures=str(len(report.failures)))
+    root = Xml.Element(
+        "testsuites", name="agreement", tests=str(len(report.records)), failures=str(len(report.failures))
+    )
     for case, records in report.cases.items():
         count = {"tests": len(records), "failures": sum(map(failed, records)), "skipped": sum(map(skipped, records))}
         suite = Xml.SubElement(root, "testsuite", {"name": case, **{key: str(value) for key, value in count.items()}})

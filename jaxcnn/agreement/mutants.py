@@ -121,7 +121,11 @@ CONV: dict[str, Change] = {
     "the stride's last window dropped": lambda r: r.weighted(lambda dy: dy.at[:, -1].set(0)),
     "padding cropped on the wrong side": leaf(0, shifted),
     "taps transposed": leaf(1, lambda g, r: jnp.flip(g, range(g.ndim - 2))),
-    "the kernel gradient one position off": lambda r: (r.right[0], r.at(jnp.roll(r.args[0], 1, 1), *r.args[1:])[1], *r.right[2:]),
+    "the kernel gradient one position off": lambda r: (
+        r.right[0],
+        r.at(jnp.roll(r.args[0], 1, 1), *r.args[1:])[1],
+        *r.right[2:],
+    ),
     "the kernel gradient of one example only": lambda r: (r.right[0], first_only(r)[1], *r.right[2:]),
     "input channels swapped": leaf(0, lambda g, r: jnp.flip(g, -1)),
     "a corner tap forgotten": leaf(1, lambda g, r: g.at[(0,) * (g.ndim - 2)].set(0)),
@@ -175,7 +179,10 @@ DENSE: dict[str, Change] = {
     "channels swapped": leaf(1, lambda g, r: jnp.flip(g, -1)),
     "inputs swapped": leaf(1, lambda g, r: jnp.flip(g, 0)),
     "the kernel gradient of one example only": lambda r: (r.right[0], first_only(r)[1], *r.right[2:]),
-    "the kernel mirrored in the input gradient": lambda r: (r.at(r.args[0], jnp.flip(r.args[1], 0), *r.args[2:])[0], *r.right[1:]),
+    "the kernel mirrored in the input gradient": lambda r: (
+        r.at(r.args[0], jnp.flip(r.args[1], 0), *r.args[2:])[0],
+        *r.right[1:],
+    ),
     "mean for sum in the kernel gradient": leaf(1, lambda g, r: g / batch_of(r.dy)),
 }
 POINTWISE: dict[str, Change] = {
@@ -207,7 +214,7 @@ def detached(rule: Rule, *names: str) -> Gradients:
     def forward(x: Any, scale: Any, offset: Any) -> Any:
         statistics = dict(zip(("mean", "variance"), reference.batch_statistics(x), strict=True))
         held = {name: jax.lax.stop_gradient(value) if name in names else value for name, value in statistics.items()}
-        return reference.batch_norm(x, scale, offset, **held)
+        return reference.batch_norm(x, scale, offset, held["mean"], held["variance"])
 
     return jax.vjp(forward, *rule.args)[1](rule.dy)
 
@@ -241,12 +248,19 @@ SHAPES: dict[str, Change] = {
     "mean for sum": leaf(0, lambda g, r: g / batch_of(g)),
     "the first entry twice": leaf(0, lambda g, r: g.at[0].multiply(2)),
 }
+GLOBAL: dict[str, Change] = {
+    "not divided by the positions": leaf(0, lambda g, r: g * (g[0].size / g.shape[-1])),
+    "one position too few in the mean": leaf(0, lambda g, r: g * (g.size / (g.size - g.shape[-1]))),
+    "the first row only": leaf(0, lambda g, r: g.at[:, 1:].set(0)),
+    "channels swapped": leaf(0, lambda g, r: jnp.flip(g, -1)),
+    "mean for sum": leaf(0, lambda g, r: g / batch_of(g)),
+}
 FAMILIES: dict[str, dict[str, Change]] = {
     "conv": CONV,
     "conv_transpose": CONV,
     "max_pool": MAX_POOL,
     "avg_pool": AVG_POOL,
-    "global_avg_pool": SHAPES,
+    "global_avg_pool": GLOBAL,
     "dense": DENSE,
     **dict.fromkeys(("relu", "leaky_relu", "sigmoid", "tanh", "identity"), POINTWISE),
     **dict.fromkeys(("softmax", "log_softmax"), SOFTMAX),
@@ -271,7 +285,9 @@ def teeth(case: Case, pair: Pair, points: list[Evaluated]) -> list[Record]:
     All mistakes of a case are compiled together. Their errors are measured in the right rule's own noise.
     """
     changes = mutants_of(case)
-    subjects = [Subject(name, planted(case, change), pair.hand.arguments, pair.outputs) for name, change in changes.items()]
+    subjects = [
+        Subject(name, planted(case, change), pair.hand.arguments, pair.outputs) for name, change in changes.items()
+    ]
     program = quick(lambda floats, others, dy: [subject.gradient(floats, others, dy)[1] for subject in subjects])
     largest = dict.fromkeys(changes, 0.0)
     with jax.enable_x64(True):

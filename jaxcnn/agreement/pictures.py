@@ -1,4 +1,4 @@
-"""The pictures of a report: noise units per leaf, hand against auto, V-curves, error maps, ULP histograms, time and error."""
+"""The pictures of a report: noise units, hand against truth, V-curves, error maps, ULP histograms, time and error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ AGREE, NOISY = "#dafbe1", "#fff8c5"
 def pictures(records: Sequence[Record]) -> list[str]:
     """Every picture that the records of one case have data for."""
     gradients = [r for r in records if r["mode"] == "gradient"]
-    drawn = [noise_units([r for r in records if r["mode"] in ("formula", "gradient", "integers") and r["z"] is not None])]
+    drawn = [
+        noise_units([r for r in records if r["mode"] in ("formula", "gradient", "integers") and r["z"] is not None])
+    ]
     drawn += [scatter(r) for r in gradients if r.get("sample")]
     drawn += [v_curve(r) for r in records if r.get("curve")]
     drawn += [error_map(r) for r in gradients if r.get("map")]
@@ -40,7 +42,13 @@ def noise_units(records: Sequence[Record]) -> str:
     for r in records:
         dtype = DTYPES.index(r["dtype"])
         x = leaves.index(r["leaf"]) + 0.12 * (dtype - 1.5)
-        plot.point(x, number(r["z"]), COLOURS[dtype], f"{r['mode']} {r['leaf']} {r['dtype']}: z = {r['z']}", r["mode"] != "gradient")
+        plot.point(
+            x,
+            number(r["z"]),
+            COLOURS[dtype],
+            f"{r['mode']} {r['leaf']} {r['dtype']}: z = {r['z']}",
+            r["mode"] != "gradient",
+        )
     used = {r["dtype"] for r in records}
     plot.legend([(name, COLOURS[i]) for i, name in enumerate(DTYPES) if name in used])
     return plot.render([(i, shortened(leaf, len(leaves))) for i, leaf in enumerate(leaves)])
@@ -68,7 +76,7 @@ def scatter(record: Record) -> str:
 
 
 def v_curve(record: Record) -> str:
-    """Central differences over the step: the error of the claimed slope, filled where both sides are on one smooth piece."""
+    """Central differences over the step: the error of the claimed slope; hollow where a kink is crossed."""
     scale = abs(number(record["claimed"])) or 1.0
     curve = [(h, max(number(e) / scale, 1e-18), smooth) for h, e, smooth in record["curve"] if math.isfinite(number(e))]
     if not curve:
@@ -76,11 +84,25 @@ def v_curve(record: Record) -> str:
     errors = [e for _, e, _ in curve]
     steps = [h for h, _, _ in curve]
     low, high = 10 ** math.floor(math.log10(min(errors))), 10 ** math.ceil(math.log10(max(*errors, 1.0)))
-    plot = Plot(f"Differences along {record['leaf']}", "step h", "relative error", (min(steps), max(steps)), (low, high), True, True)
+    plot = Plot(
+        f"Differences along {record['leaf']}",
+        "step h",
+        "relative error",
+        (min(steps), max(steps)),
+        (low, high),
+        True,
+        True,
+    )
     plot.line([(h, e) for h, e, _ in curve], "#8c959f")
     for h, e, smooth in curve:
-        plot.point(h, e, COLOURS[0], f"h = {h:.1e}: {e:.1e}" + ("" if smooth else ", a kink is crossed"), hollow=not smooth)
-    notes = [f"{name} {record[key]:+.1f}" for name, key in (("truncation", "truncation_order"), ("rounding", "rounding_order")) if record.get(key) is not None]
+        plot.point(
+            h, e, COLOURS[0], f"h = {h:.1e}: {e:.1e}" + ("" if smooth else ", a kink is crossed"), hollow=not smooth
+        )
+    notes = [
+        f"{name} {record[key]:+.1f}"
+        for name, key in (("truncation", "truncation_order"), ("rounding", "rounding_order"))
+        if record.get(key) is not None
+    ]
     plot.legend([("slopes: " + ", ".join(notes), "#57606a")] if notes else [])
     return plot.render()
 
@@ -99,7 +121,9 @@ def ulp(records: Sequence[Record]) -> str:
     plot = Plot("Distance from the truth", "units in the last place", "share of elements", (0, bins), (0, 1))
     for i, dtype in enumerate(used):
         for b, share in enumerate(shares[dtype]):
-            plot.bar(b + i / len(used) * 0.9, 0.9 / len(used), share, COLOURS[DTYPES.index(dtype)], f"{dtype}: {share:.1%}")
+            plot.bar(
+                b + i / len(used) * 0.9, 0.9 / len(used), share, COLOURS[DTYPES.index(dtype)], f"{dtype}: {share:.1%}"
+            )
     plot.legend([(d, COLOURS[DTYPES.index(d)]) for d in used])
     return plot.render([(b + 0.45, f"{edge}" if b < 2 else f"{edge}+") for b, edge in enumerate(ULP_EDGES)])
 
@@ -119,9 +143,16 @@ def time_against_error(record: Record, gradients: Sequence[Record]) -> str:
     times, errors = [t for _, t, _ in sides], [e for _, _, e in sides]
     ends = 10 ** math.floor(math.log10(min(times))), 10 ** math.ceil(math.log10(max(times)))
     high = 10 ** math.ceil(math.log10(max(errors)) + 0.5)
-    plot = Plot(f"Time and error, {record['dtype']}", "ms per gradient", "relative error", (ends[0], max(ends[1], ends[0] * 10)), (min(errors) / 10, high), True, True)
+    plot = Plot(
+        f"Time and error, {record['dtype']}",
+        "ms per gradient",
+        "relative error",
+        (ends[0], max(ends[1], ends[0] * 10)),
+        (min(errors) / 10, high),
+        True,
+        True,
+    )
     for i, (side, t, e) in enumerate(sides):
         plot.point(t, e, COLOURS[i], f"{side}: {t:.3g} ms, relative error {e:.1e}")
     plot.legend([(f"{side}: {t:.3g} ms", COLOURS[i]) for i, (side, t, _) in enumerate(sides)])
     return plot.render()
-

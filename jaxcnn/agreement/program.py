@@ -1,8 +1,8 @@
 """Programs: a function as JAX's own list of primitive steps, and how to run that list in another arithmetic.
 
-Every referee here asks the same function a different question: its value in float64, its value at x + ih, the rounding it
-must expect, the branches it took. Each is one `Arithmetic`: what a number is, and what a primitive does to such numbers.
-`run` walks the program and lends loops, branches and nested calls to whatever the numbers are.
+Every referee here asks the same function a different question: its value in float64, its value at x + ih, the
+rounding it must expect, the branches it took. Each is one `Arithmetic`: what a number is, and what a primitive does
+to such numbers. `run` walks the program and lends loops, branches and nested calls to whatever the numbers are.
 
 Custom derivative rules are inlined: a program of a forward pass is the plain mathematics behind any handwritten rule.
 """
@@ -29,6 +29,7 @@ INLINED = {
     "custom_vjp_call_jaxpr": "fun_jaxpr",
     "remat2": "jaxpr",
     "checkpoint": "jaxpr",
+    "custom_vmap_call": "call",
 }
 
 
@@ -81,6 +82,10 @@ def is_float(value: Any) -> bool:
     return jnp.issubdtype(value.dtype, jnp.floating)
 
 
+def dtype_of(type_: Any) -> Any:
+    return type_.dtype
+
+
 def trace(function: Callable[..., Any], *arguments: Any) -> core.ClosedJaxpr:
     """The program of `function(*arguments)` for flat array arguments."""
     return jax.make_jaxpr(function)(*arguments)
@@ -103,7 +108,7 @@ def run_open(jaxpr: Any, arithmetic: Arithmetic, consts: Numbers, numbers: Seque
     def read(atom: Any) -> Any:
         if not isinstance(atom, core.Literal):
             return known[atom]
-        value = np.asarray(atom.val, atom.aval.dtype)
+        value = np.asarray(atom.val, dtype_of(atom.aval))
         return arithmetic.literal(value) if is_float(value) else arithmetic.lift(value)
 
     for equation in jaxpr.eqns:

@@ -1,9 +1,9 @@
 """Referees that use no rule of differentiation: complex steps, and central differences over a sweep of steps.
 
-Both measure slopes <dy, J v> along a direction v that moves one leaf. The complex step is exact to rounding. The central
-difference errs by its truncation (slope 2 in h) and by rounding (slope -1); its sweep shows both, and its best step is
-the one whose two error estimates add up to least. For a function that is linear in the leaf there is no truncation, and
-the best step is 1: there the difference is exact, as it is for every convolution in its kernel.
+Both measure slopes <dy, J v> along a direction v that moves one leaf. The complex step is exact to rounding. The
+central difference errs by its truncation (slope 2 in h) and by rounding (slope -1); its sweep shows both, and its
+best step is the one whose two error estimates add up to least. For a function that is linear in the leaf there is no
+truncation, and the best step is 1: there the difference is exact, as it is for every convolution in its kernel.
 
 A flat curve is a wrong gradient: no step makes it agree.
 """
@@ -33,8 +33,10 @@ def along(leaves: Leaves, move: np.ndarray, leaf: int) -> float:
 def noise_along(answers: tuple[Answer, ...], move: np.ndarray, leaf: int) -> float:
     """Rounding to expect in a projection: absolute values throughout, and that of the sum over elements itself."""
     size = np.abs(move)
-    summing = unit("float64") * np.sqrt(move.size) * sum(float(np.vdot(np.abs(a.gradients[leaf]), size)) for a in answers)
-    return summing + sum(float(np.vdot(a.gradient_errors[leaf], size)) for a in answers)
+    summing = (
+        unit("float64") * np.sqrt(move.size) * sum(float(np.vdot(np.abs(a.gradients[leaf]), size)) for a in answers)
+    )
+    return float(summing) + sum(float(np.vdot(a.gradient_errors[leaf], size)) for a in answers)
 
 
 def most_suspect(hand: Answer, auto: Answer, leaf: int) -> np.ndarray:
@@ -93,13 +95,16 @@ def differences_record(
     except (NoArithmeticError, NotImplementedError, TypeError) as error:
         return {"mode": "differences", "verdict": "unsupported", "z": None, "note": str(error)}
     plus, minus, smooth = (np.asarray(runs[k]) for k in ("plus", "minus", "smooth"))
-    floor = sum(float(np.vdot(np.abs(d), e)) for d, e in zip(dy, auto.output_errors, strict=True))
+    floor = 0.0 + sum(float(np.vdot(np.abs(d), e)) for d, e in zip(dy, auto.output_errors, strict=True))
     moved = np.vdot(np.abs(arguments.floats[leaf]), np.abs(hand.gradients[leaf]))
     floor += unit("float64") * float(moved)  # x + hv is rounded too
     claimed = along(hand.gradients, direction[leaf], leaf)
-    return {"mode": "differences", "n": len(STEPS), "n_finite": int(np.isfinite(plus).sum()), "ties": int(runs["ties"])} | judged(
-        plus, minus, smooth, floor, claimed, noise_along(answers, direction[leaf], leaf)
-    )
+    return {
+        "mode": "differences",
+        "n": len(STEPS),
+        "n_finite": int(np.isfinite(plus).sum()),
+        "ties": int(runs["ties"]),
+    } | judged(plus, minus, smooth, floor, claimed, noise_along(answers, direction[leaf], leaf))
 
 
 def judged(plus: Any, minus: Any, smooth: Any, floor: float, claimed: float, noise: float) -> Record:

@@ -127,7 +127,10 @@ def json_ready(value: Any) -> Any:
 
 def worst(records: Sequence[Record]) -> Record | None:
     """The record with the gravest verdict; among equals, the largest z."""
-    gravity = {verdict: i for i, verdict in enumerate(("unsupported", "exact", "agree", "noisy", "kink", "disagree", "not-run"))}
+    gravity = {
+        verdict: i
+        for i, verdict in enumerate(("unsupported", "exact", "agree", "noisy", "kink", "disagree", "not-run"))
+    }
     return max(records, key=lambda r: (gravity[r["verdict"]], number(r["z"])), default=None)
 
 

@@ -39,7 +39,7 @@ class Rounder:
         return jnp.where(held, 0.0, units * unit(type_.dtype) * jnp.abs(value) + smallest(type_.dtype))
 
     def accumulation(self, terms: int, absolute: Any, operands: Numbers, u: float) -> Any:
-        """u sqrt(K) (|x| * |g|), or nothing where whole numbers add up below 1 / u: there every partial sum is exact."""
+        """u sqrt(K) (|x| * |g|), or nothing where whole numbers add up below 1 / u: every partial sum is exact."""
         whole = [jnp.all(n.value == jnp.round(n.value)) for n in operands]
         exact = jnp.all(jnp.stack(whole)) & (absolute < 1 / u) & self.strict
         return jnp.where(exact, 0.0, u * np.sqrt(max(terms, 1)) * absolute)

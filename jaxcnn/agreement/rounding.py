@@ -84,6 +84,7 @@ RULES: dict[str, Callable[[Rounder, Any, Numbers], Numbers]] = {
     **dict.fromkeys(rules.SMOOTH, rules.elementwise),
     **dict.fromkeys(rules.SUMS, rules.summed),
     **dict.fromkeys(("dot_general", "conv_general_dilated"), rules.contracted),
+    **dict.fromkeys(("max", "min"), rules.larger),
     **dict.fromkeys(rules.LIPSCHITZ, rules.lipschitz),
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), branches.compared),
     **dict.fromkeys(("floor", "ceil", "round", "sign"), branches.jumped),

@@ -1,4 +1,4 @@
-"""How rounding errors pass through decisions: certain where exact, a whole jump where within rounding (see rounding.py)."""
+"""How rounding errors pass through decisions: certain where exact, a jump where within rounding (see rounding.py)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def compared(rounder: Rounder, equation: Any, numbers: Numbers) -> Numbers:
     a, b = numbers
     (value,) = bind(equation, [a.value, b.value])
     error = total(a.error, b.error)
-    if error is None:
+    if error is None or equation.invars[0] is equation.invars[1]:  # x == x asks for NaN
         return [Rounded(value, None)]
     wide_a, wide_b = (n.value.astype(jnp.float64) for n in (a, b))
     close = (jnp.abs(wide_a - wide_b) <= error) & (error > 0)
@@ -52,7 +52,7 @@ def selected(rounder: Rounder, equation: Any, numbers: Numbers) -> Numbers:
     """select_n: the chosen case's error, and the whole jump where the choice is within rounding."""
     which, *cases = numbers
     (value,) = bind(equation, [number.value for number in numbers])
-    errors = [None]
+    errors: list[Any] = []
     if not certain(cases):
         errors = bind(equation, [which.value, *map(error_or_zero, cases)])
     if which.error is not None:
@@ -87,7 +87,7 @@ def extreme(rounder: Rounder, equation: Any, numbers: Numbers) -> Numbers:
 
 
 def scattered(rounder: Rounder, equation: Any, numbers: Numbers) -> Numbers:
-    """select_and_scatter_add, the gradient of a max pool: source errors, and jumps where two taps are within rounding."""
+    """select_and_scatter_add, the gradient of a max pool: errors move along, and jump where two taps are close."""
     source, operand = numbers
     (value,) = bind(equation, [source.value, operand.value])
     (absolute,) = bind(equation, [magnitude(source), operand.value])

@@ -16,10 +16,13 @@ from jaxcnn.agreement.units import contraction_unit, unit
 LIBRARY_UNITS = 4  # XLA's exp, tanh and the like are right to a few units in the last place
 PROBES = 8
 ROUNDED_ONCE = {"add", "sub", "mul", "add_any", "square"}
-SMOOTH = """acos acosh add add_any asin asinh atan atan2 atanh bessel_i0e bessel_i1e cbrt cos cosh digamma div erf erf_inv
-    erfc exp exp2 expm1 integer_pow lgamma log log1p logistic mul pow rem rsqrt sin sinh sqrt square sub tan tanh""".split()
+SMOOTH = (
+    "acos", "acosh", "add", "add_any", "asin", "asinh", "atan", "atan2", "atanh", "bessel_i0e", "bessel_i1e", "cbrt",
+    "cos", "cosh", "digamma", "div", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "integer_pow", "lgamma", "log",
+    "log1p", "logistic", "mul", "pow", "rem", "rsqrt", "sin", "sinh", "sqrt", "square", "sub", "tan", "tanh",
+)  # fmt: skip
 SUMS = ("reduce_sum", "cumsum", "reduce_window_sum", "scatter-add")
-LIPSCHITZ = ("max", "min", "clamp", "abs", "neg", "and", "or", "not", "xor", "reduce_and", "reduce_or")
+LIPSCHITZ = ("clamp", "abs", "neg", "and", "or", "not", "xor", "reduce_and", "reduce_or")
 
 # Steps that move numbers without computing: the error moves along. Name: which operands hold the numbers moved.
 
@@ -156,8 +159,21 @@ def flags(numbers: Numbers, shape: tuple[int, ...]) -> Any:
     return None if not present else jnp.max(jnp.stack(present), axis=0)
 
 
+def larger(rounder: Rounder, equation: Any, numbers: Numbers) -> Numbers:
+    """max, min: the error of the one that wins, or of both where either may."""
+    a, b = numbers
+    (value,) = bind(equation, [a.value, b.value])
+    if certain(numbers):
+        return [Rounded(value, None)]
+    if not is_float(equation.outvars[0].aval):
+        return [Rounded(value, flags(numbers, value.shape))]
+    errors = [jnp.broadcast_to(error_or_zero(n), value.shape) for n in numbers]
+    winner = jnp.where(value == a.value, errors[0], errors[1])
+    return [Rounded(value, jnp.where(jnp.abs(a.value - b.value) > sum(errors), winner, jnp.maximum(*errors)))]
+
+
 def lipschitz(rounder: Rounder, equation: Any, numbers: Numbers) -> Numbers:
-    """max, min, clamp, abs, neg: no result moves further than the operand that moves most."""
+    """clamp, abs, neg, logic: no result moves further than the operand that moves most."""
     (value,) = bind(equation, [number.value for number in numbers])
     return [Rounded(value, flags(numbers, value.shape))]
 
@@ -178,7 +194,7 @@ def other(rounder: Rounder, equation: Any, numbers: Numbers) -> Numbers:
             operands[i] = operand
         return bind(equation, operands)
 
-    spread = [0.0] * len(results)
+    spread: list[Any] = [0.0] * len(results)
     for probe in range(PROBES):
         tangents = probe_signs(probe, [error_or_zero(numbers[i]) for i in active])
         _, moves = jax.jvp(function, tuple(values[i] for i in active), tangents)

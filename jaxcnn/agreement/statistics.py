@@ -69,8 +69,8 @@ def detail(
 ) -> Record:
     """What pictures are made of: a sample of elements with their class, and z over taps or positions.
 
-    The map's axes are those of a picture: the first two of a kernel [*window, c, k], the two before the last of an image
-    [n, *spatial, c].
+    The map's axes are those of a picture: the first two of a kernel [*window, c, k], the two before the last of an
+    image [n, *spatial, c].
     """
     wide = np.asarray(got).astype(np.float64)
     chosen = np.linspace(0, truth.size - 1, min(truth.size, SAMPLE)).astype(int)

@@ -22,7 +22,9 @@ NETWORK_DTYPES = ("float32", "float64")
 Job = Callable[[], Sequence[Record]]
 
 
-def report(cases: Sequence[Case] | None = None, seed: int = 0, done: Callable[[str], Any] = lambda name: None) -> Report:
+def report(
+    cases: Sequence[Case] | None = None, seed: int = 0, done: Callable[[str], Any] = lambda name: None
+) -> Report:
     """Check the given cases, or all; `done` is called with the name of each as it ends."""
     chosen = [*layers(), *network_cases()] if cases is None else list(cases)
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -58,5 +60,3 @@ def mutant_records(case: Case, seed: int) -> list[Record]:
     pair = Pair(case.hand, case.auto, arguments)
     points = [evaluated(pair, point(pair, arguments, "float32", seed)), integer_point(pair, arguments, "float32", seed)]
     return teeth(case, pair, points)
-
-

@@ -47,7 +47,9 @@ def cell(name: str, records: Sequence[Record]) -> Cell:
         return Cell("", "")
     if name == "teeth":
         caught = [number(r["z"]) for r in records if r["verdict"] == "exact"]
-        return Cell(f"{len(caught)} of {len(records)} caught, weakest z {shown(min(caught, default=None))}", found["verdict"])
+        return Cell(
+            f"{len(caught)} of {len(records)} caught, weakest z {shown(min(caught, default=None))}", found["verdict"]
+        )
     unsupported = sum(r["verdict"] == "unsupported" for r in records)
     if name == "transformation":
         done = f"{len(records) - unsupported} {found['verdict']}"

@@ -1,4 +1,5 @@
-"""Small pictures as SVG text: axes with names and units, points, lines, bars, cells. No script, no font, no file beside it.
+"""Small pictures as SVG text: axes with names and units, points, lines, bars, cells. No script, no font, no file
+beside it.
 
 Every picture is 340 by 220 and stretches to its column; text stays readable because columns are never wider than that.
 """
@@ -42,7 +43,9 @@ class Plot:
         """Shade between two values of y."""
         top, bottom = self.py(high), self.py(low)
         width = WIDTH - LEFT - RIGHT
-        self.parts.append(f'<rect x="{LEFT}" y="{top:.1f}" width="{width}" height="{bottom - top:.1f}" fill="{colour}"/>')
+        self.parts.append(
+            f'<rect x="{LEFT}" y="{top:.1f}" width="{width}" height="{bottom - top:.1f}" fill="{colour}"/>'
+        )
 
     def point(self, x: float, y: float, colour: str, label: str, hollow: bool = False) -> None:
         fill = f'fill="none" stroke="{colour}"' if hollow else f'fill="{colour}"'
@@ -61,7 +64,9 @@ class Plot:
 
     def text(self, x: float, y: float, words: str, anchor: str = "middle", colour: str = "#57606a") -> None:
         """Words at a place in picture units."""
-        self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(words)}</text>')
+        self.parts.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(words)}</text>'
+        )
 
     def legend(self, names: Sequence[tuple[str, str]], left: bool = False) -> None:
         """(name, colour) in an upper corner."""
@@ -69,7 +74,9 @@ class Plot:
         for i, (name, colour) in enumerate(names):
             self.text(x, TOP + 12 + 12 * i, name, anchor, colour)
 
-    def render(self, ticks_x: Sequence[tuple[float, str]] | None = None, ticks_y: Sequence[tuple[float, str]] | None = None) -> str:
+    def render(
+        self, ticks_x: Sequence[tuple[float, str]] | None = None, ticks_y: Sequence[tuple[float, str]] | None = None
+    ) -> str:
         """The finished picture; ticks are chosen where none are given."""
         for value, name in ticks_x if ticks_x is not None else ticks(self.x, self.log_x):
             self.text(self.px(value), HEIGHT - BOTTOM + 13, name)
@@ -79,7 +86,8 @@ class Plot:
         names = (
             f'<text x="{LEFT}" y="14" class="title">{escape(self.title)}</text>'
             f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(self.x_name)}</text>'
-            f'<text transform="translate(11,{(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">{escape(self.y_name)}</text>'
+            f'<text transform="translate(11,{(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" text-anchor="middle">'
+            f"{escape(self.y_name)}</text>"
         )
         head = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(self.title)}" xmlns="http://www.w3.org/2000/svg">'
         return head + frame + "".join(self.parts) + names + "</svg>"
@@ -104,10 +112,9 @@ def ticks(ends: tuple[float, float], log: bool) -> list[tuple[float, str]]:
         first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
         step = max(1, (last - first) // 4)
         return [(10.0**k, f"1e{k}" if abs(k) > 3 else f"{10.0**k:g}") for k in range(first, last + 1, step)]
-    step = 10.0 ** math.floor(math.log10((high - low) / 2 or 1))
-    step *= next(m for m in (0.5, 1, 2, 5, 10) if (high - low) / (m * step) <= 5)
-    first = math.ceil(low / step)
-    return [(k * step, f"{k * step:g}") for k in range(first, math.floor(high / step) + 1)]
+    size = 10.0 ** math.floor(math.log10((high - low) / 2 or 1))
+    size *= next(m for m in (0.5, 1, 2, 5, 10) if (high - low) / (m * size) <= 5)
+    return [(k * size, f"{k * size:g}") for k in range(math.ceil(low / size), math.floor(high / size) + 1)]
 
 
 def grid(title: str, x_name: str, y_name: str, cells: Sequence[Sequence[float]], unit: str) -> str:
@@ -115,11 +122,14 @@ def grid(title: str, x_name: str, y_name: str, cells: Sequence[Sequence[float]],
     rows, columns = len(cells), len(cells[0])
     top = max((v for row in cells for v in row if math.isfinite(v)), default=0.0)
     plot = Plot(f"{title} (darkest: {top:.2g} {unit})", x_name, y_name, (0, columns), (rows, 0))
+    size = plot.px(1) - plot.px(0) + 0.3, plot.py(1) - plot.py(0) + 0.3
     for i, row in enumerate(cells):
         for j, value in enumerate(row):
             share = 1.0 if not math.isfinite(value) else value / top if top else 0.0
-            box = f'x="{plot.px(j):.1f}" y="{plot.py(i):.1f}" width="{plot.px(1) - plot.px(0) + 0.3:.1f}" height="{plot.py(1) - plot.py(0) + 0.3:.1f}"'
-            plot.parts.append(f'<rect {box} fill="{shade(share)}"><title>({i}, {j}): {value:.3g} {escape(unit)}</title></rect>')
+            box = f'x="{plot.px(j):.1f}" y="{plot.py(i):.1f}" width="{size[0]:.1f}" height="{size[1]:.1f}"'
+            plot.parts.append(
+                f'<rect {box} fill="{shade(share)}"><title>({i}, {j}): {value:.3g} {escape(unit)}</title></rect>'
+            )
     numbers = [(k + 0.5, str(k)) for k in range(0, columns, max(1, columns // 8))]
     return plot.render(numbers, [(k + 0.5, str(k)) for k in range(0, rows, max(1, rows // 6))])
 

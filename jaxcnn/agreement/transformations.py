@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxcnn.agreement.arguments import Arguments, key_for, summary
 from jaxcnn.agreement.bands import verdict
-from jaxcnn.agreement.evaluate import Leaves, Pair, Subject, quick, in_own_dtype, precision_of, with_noise
+from jaxcnn.agreement.evaluate import Leaves, Pair, Subject, in_own_dtype, precision_of, quick, with_noise
 from jaxcnn.agreement.gradients import Evaluated
 from jaxcnn.agreement.statistics import Record, compare
 
@@ -52,8 +52,13 @@ class Setting:
 
 def permuted(arguments: Arguments, seed: int) -> Arguments:
     """The same numbers in another order: still inside any domain that does not look at positions."""
-    moved = [key_for(f"order of {p}", seed).permutation(np.ravel(x)) for p, x in zip(arguments.paths, arguments.floats, strict=True)]
-    return arguments.replaced([jnp.asarray(m.reshape(np.shape(x)), x.dtype) for m, x in zip(moved, arguments.floats, strict=True)])
+    moved = [
+        key_for(f"order of {p}", seed).permutation(np.ravel(x))
+        for p, x in zip(arguments.paths, arguments.floats, strict=True)
+    ]
+    return arguments.replaced(
+        [jnp.asarray(m.reshape(np.shape(x)), x.dtype) for m, x in zip(moved, arguments.floats, strict=True)]
+    )
 
 
 Outcome = tuple[Leaves, Leaves, Leaves]  # got, expected, noise: one array per leaf
@@ -75,7 +80,9 @@ def mapped(s: Setting, argument: int) -> Outcome:
     floats, others, dy = s.inputs
     chosen = [p.split("/")[0] == str(argument) for p in s.found.point.arguments.paths]
     axes = [0 if c else None for c in chosen]
-    stacked = [jnp.stack([x, y]) if c else x for x, y, c in zip(floats, s.other.point.arguments.floats, chosen, strict=True)]
+    stacked = [
+        jnp.stack([x, y]) if c else x for x, y, c in zip(floats, s.other.point.arguments.floats, chosen, strict=True)
+    ]
     got = quick(jax.vmap(lambda f: s.pair.hand.gradient(f, others, dy)[1], in_axes=(axes,)))(stacked)
     second = [y if c else x for x, y, c in zip(floats, s.other.point.arguments.floats, chosen, strict=True)]
     moved = s.found.point.arguments.replaced(second)
@@ -124,7 +131,10 @@ def sharded(s: Setting) -> Outcome:
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:2]), ("batch",))
     floats, others, dy = s.inputs
     first = s.found.point.arguments.paths[0].split("/")[0]
-    spread = [p.split("/")[0] == first and x.ndim > 0 and x.shape[0] % 2 == 0 for p, x in zip(s.found.point.arguments.paths, floats, strict=True)]
+    spread = [
+        p.split("/")[0] == first and x.ndim > 0 and x.shape[0] % 2 == 0
+        for p, x in zip(s.found.point.arguments.paths, floats, strict=True)
+    ]
     if not any(spread):
         raise NotImplementedError(f"no leaf of argument {first} has a first axis that two devices can share")
     placed = [

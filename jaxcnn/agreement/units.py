@@ -30,8 +30,8 @@ def smallest(dtype: Any) -> float:
 
 
 def contraction_unit(operand: Any, result: Any, precision: Any) -> float:
-    """The unit to which a contraction is carried out here: its result's, or coarser where float32 is multiplied in fewer bits."""
-    chosen = precision if precision is not None else jax.config.jax_default_matmul_precision
+    """The unit of a contraction: its result's, or coarser where this platform multiplies float32 in fewer bits."""
+    chosen = precision if precision is not None else jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
     names = {str(getattr(p, "name", p)).lower() for p in (chosen if isinstance(chosen, tuple) else (chosen,))}
     if jnp.dtype(operand) != jnp.float32 or names & {"highest", "float32"}:
         return unit(result)

@@ -47,7 +47,9 @@ def test_a_complex_step_is_the_derivative(function):
 
 
 def conv(x):
-    return jax.lax.conv_general_dilated(x, KERNEL * x.mean(), (2, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return jax.lax.conv_general_dilated(
+        x, KERNEL * x.mean(), (2, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
 
 
 def pool(x):
@@ -68,4 +70,6 @@ def test_an_unknown_primitive_is_named():
 
 def test_a_saturated_tanh_keeps_its_tiny_slope():
     """1 - tanh^2, as automatic differentiation has it, cancels there."""
-    np.testing.assert_allclose(slope(lambda x: jnp.tanh(30 * x), X, np.ones(X.shape)), 30 / np.cosh(30 * X) ** 2, rtol=1e-12)
+    np.testing.assert_allclose(
+        slope(lambda x: jnp.tanh(30 * x), X, np.ones(X.shape)), 30 / np.cosh(30 * X) ** 2, rtol=1e-12
+    )

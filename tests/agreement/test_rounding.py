@@ -5,18 +5,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.agreement.cases import layers
-from jaxcnn.agreement.evaluate import Pair
 from jaxcnn.agreement.arguments import arguments_of
+from jaxcnn.agreement.cases import layers
+from jaxcnn.agreement.evaluate import Pair, quick
 from jaxcnn.agreement.program import INLINED, run, trace
 from jaxcnn.agreement.rounding import RULES, Rounding, is_short
 from jaxcnn.agreement.units import unit
 
 
 def noise(function, *args, generous=False):
-    arithmetic = Rounding(generous)
-    (number,) = run(trace(function, *args), arithmetic, [arithmetic.lift(a) for a in args])
-    return number
+    program = trace(function, *args)
+
+    def evaluate(*args):
+        arithmetic = Rounding(generous)
+        return run(program, arithmetic, [arithmetic.lift(a) for a in args])[0]
+
+    return quick(evaluate)(*args)
 
 
 def test_a_contraction_expects_u_sqrt_k_times_the_product_of_absolute_values():

@@ -10,7 +10,7 @@ NOISE = np.full(TRUTH.shape, 0.25)
 
 
 def test_a_wrong_element_is_named_with_both_values():
-    got = np.float32(TRUTH + [[0, 0], [0, 0.5]])
+    got = np.float32(np.add(TRUTH, [[0, 0], [0, 0.5]]))
     stats = compare(got, TRUTH, NOISE, {"left": np.array([[True, False]] * 2), "right": np.array([[False, True]] * 2)})
     assert (stats["z"], stats["max_abs"]) == (2.0, 0.5)
     assert stats["worst"] == {"index": [1, 1], "got": -3.5, "truth": -4.0}
@@ -28,7 +28,9 @@ def test_no_noise_leaves_no_room():
     assert compare(np.float32(TRUTH + 1e-6), TRUTH, np.zeros(TRUTH.shape))["z"] == np.inf
 
 
-@pytest.mark.parametrize(("got", "truth", "z"), [(np.nan, np.nan, 0), (np.nan, 1, np.inf), (np.inf, np.inf, 0), (1, np.nan, np.inf)])
+@pytest.mark.parametrize(
+    ("got", "truth", "z"), [(np.nan, np.nan, 0), (np.nan, 1, np.inf), (np.inf, np.inf, 0), (1, np.nan, np.inf)]
+)
 def test_what_is_not_finite_must_be_so_on_both_sides(got, truth, z):
     assert compare(np.float32([got]), np.float64([truth]), np.ones(1))["z"] == z
 

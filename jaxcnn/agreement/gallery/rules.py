@@ -41,14 +41,18 @@ class Exhibit:
     shapes: tuple[tuple[int, ...], ...]
     positive: bool = False
 
-    def args(self, seed: int = 0) -> tuple[np.ndarray, ...]:
+    def args(self, seed: int = 0) -> tuple[Any, ...]:
         """Standard normal arguments in float32, positive ones between 1/2 and a few."""
         drawn = [key_for(f"{self.name}, argument {i}", seed).standard_normal(s) for i, s in enumerate(self.shapes)]
         return tuple(np.float32(np.abs(d) + 0.5 if self.positive else d) for d in drawn)
 
 
 def exhibit(
-    name: str, function: Callable[..., Any], backward: Callable[..., Any], *shapes: tuple[int, ...], positive: bool = False
+    name: str,
+    function: Callable[..., Any],
+    backward: Callable[..., Any],
+    *shapes: tuple[int, ...],
+    positive: bool = False,
 ) -> Exhibit:
     """A function against itself with a rule of its own."""
     return Exhibit(name, with_rule(function, backward), function, shapes, positive)
