@@ -26,8 +26,8 @@ DEVICES = 2
 class Agree:
     """What to compare, and where to write what was found."""
 
-    functions: tyro.conf.Positional[tuple[str, ...]] = ()
-    """package.module:hand and package.module:auto; one function alone is checked against itself without its rules."""
+    functions: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="MODULE:FUNCTION")] = ()
+    """handwritten and plain, as package.module:name; one alone is checked against itself without its rules"""
 
     all: bool = False
     """check every layer of this project in four dtypes, every named network, and every planted mistake"""
