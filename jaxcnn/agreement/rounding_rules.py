@@ -19,7 +19,8 @@ ROUNDED_ONCE = {"add", "sub", "mul", "add_any", "square"}
 SMOOTH = (
     "acos", "acosh", "add", "add_any", "asin", "asinh", "atan", "atan2", "atanh", "bessel_i0e", "bessel_i1e", "cbrt",
     "cos", "cosh", "digamma", "div", "erf", "erf_inv", "erfc", "exp", "exp2", "expm1", "integer_pow", "lgamma", "log",
-    "log1p", "logistic", "mul", "pow", "rem", "rsqrt", "sin", "sinh", "sqrt", "square", "sub", "tan", "tanh",
+    "log1p", "logistic", "mul", "one_minus_square", "pow", "rem", "rsqrt", "sin", "sinh", "sqrt", "square",
+    "sub", "tan", "tanh",
 )  # fmt: skip
 SUMS = ("reduce_sum", "cumsum", "reduce_window_sum", "scatter-add")
 LIPSCHITZ = ("clamp", "abs", "neg", "and", "or", "not", "xor", "reduce_and", "reduce_or")
