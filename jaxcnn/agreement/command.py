@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated, Any
 
 import tyro
@@ -65,8 +66,12 @@ class Agree:
 
 def agree(options: Annotated[Agree, tyro.conf.arg(name="")]) -> int:
     """Is this gradient right? Compare handwritten with automatic gradients, and both with referees of neither kind."""
+    import jax
+
     from jaxcnn.agreement.baseline import read, worsened
 
+    jax.config.update("jax_num_cpu_devices", DEVICES)  # for the row "sharded jit"
+    check_writable(outputs(options))
     try:
         old = None if options.baseline is None else read(options.baseline)
         report = whole_project(options) if options.all else one_pair(options)
@@ -81,12 +86,9 @@ def agree(options: Annotated[Agree, tyro.conf.arg(name="")]) -> int:
 
 
 def whole_project(options: Agree) -> Any:
-    """The report on this project; two devices, so that the sharded row can run on CPU."""
-    import jax
-
+    """The report on this project."""
     if options.functions or options.args:
         raise UserError("give either --all or two functions with --args, not both")
-    jax.config.update("jax_num_cpu_devices", DEVICES)
     from jaxcnn.agreement import suite
     from jaxcnn.agreement.cases import layers, network_cases
 
@@ -151,15 +153,28 @@ def load(name: str) -> Callable[..., Any]:
     return getattr(found, function)
 
 
+def outputs(options: Agree) -> list[Path]:
+    """The files that were asked for."""
+    return [path for path in (options.json, options.junit, options.markdown, options.html) if path is not None]
+
+
+def check_writable(paths: list[Path]) -> None:
+    """Refuse, before minutes are spent, a path that could not be written after them."""
+    for path in paths:
+        if path.is_dir():
+            raise UserError(f"{path} is a directory; name a file to write the report to")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            TemporaryFile(dir=path.parent).close()
+        except OSError as error:
+            raise UserError(f"{path} cannot be written ({error.strerror}); name a file in a folder of yours") from None
+
+
 def written(report: Any, options: Agree) -> None:
     """Write the files that were asked for, and say so."""
-    writers = {
-        options.json: report.to_json,
-        options.junit: report.to_junit,
-        options.markdown: report.to_markdown,
-        options.html: report.to_html,
-    }
-    for path, write in writers.items():
+    writers = (report.to_json, options.json), (report.to_junit, options.junit)
+    writers += (report.to_markdown, options.markdown), (report.to_html, options.html)
+    for write, path in writers:
         if path is not None:
             write(path)
             print(f"written: {path}")

@@ -8,7 +8,7 @@ from html import escape
 from jaxcnn.agreement.bands import bands, failed
 from jaxcnn.agreement.pictures import pictures
 from jaxcnn.agreement.report import Record, Report, shown
-from jaxcnn.agreement.summary import columns, row, sentence
+from jaxcnn.agreement.summary import columns, legend, rows, sentence
 
 STYLE = """
 :root { color-scheme: light; }
@@ -27,7 +27,7 @@ td.note { white-space: normal; min-width: 14rem; }
 th { background: #f6f8fa; } td.case { font-weight: 600; white-space: normal; min-width: 9rem; }
 .exact, .agree { color: #116329; } .noisy { color: #7d4e00; }
 .disagree, .kink, .not-run { color: #a40e26; font-weight: 600; }
-.unsupported { color: #57606a; }
+.unsupported, .legend { color: #57606a; } .legend { font-size: 13px; margin: .1rem 0; max-width: none; }
 details { border: 1px solid #d1d9e0; border-radius: 6px; margin: .5rem 0; padding: .4rem .75rem; }
 summary { cursor: pointer; font-weight: 600; overflow-wrap: anywhere; }
 .plots { display: grid; gap: .75rem; margin: .5rem 0; }
@@ -60,8 +60,9 @@ def html(report: Report) -> str:
         f"<h1>Gradient agreement</h1><p class='verdict{state}'>{escape(report.sentence)}</p>{explanation()}"
         + (f"<h2>What failed</h2><ul>{failures}</ul>" if failures else "")
         + f"<h2>Cases</h2>{overview(report)}"
+        + "".join(f"<p class='legend'>{escape(line)}</p>" for line in legend(report))
         + "<h2>In detail</h2>"
-        + "".join(case(name, records, opened=len(report.cases) == 1) for name, records in report.cases.items())
+        + "".join(case(name, records, opened=len(rows(report)) == 1) for name, records in report.cases.items())
         + f"<h2>Where this was run</h2>{provenance(report)}"
     )
     head = (
@@ -73,23 +74,26 @@ def html(report: Report) -> str:
 
 def explanation() -> str:
     """What the numbers mean, with the bands in force."""
-    limits = "; ".join(f"{d}: agree to {b['agree']:g}, disagree above {b['disagree']:g}" for d, b in bands().items())
+    in_words: dict[str, list[str]] = {}
+    for dtype, band in bands().items():
+        in_words.setdefault(f"agree to {band['agree']:g}, disagree above {band['disagree']:g}", []).append(dtype)
+    limits = "; ".join(f"{', '.join(dtypes)}: {limit}" for limit, dtypes in in_words.items())
     return (
         "<p>z is the largest error of a leaf in noise units: 1 is the rounding that the backward rule itself must "
-        f"expect, element by element. Bands, as measured ({escape(limits)}). <i>Resolution</i> is the relative error "
-        "that one noise unit amounts to. <i>formula</i> compares without any rounding.</p>"
+        f"expect, element by element. Bands, as measured: {escape(limits)}. <i>Resolution</i> is the relative error "
+        "that one noise unit amounts to. <i>formula</i> compares without any rounding; a plain number in the table of "
+        "cases is the z of a result that agrees.</p>"
     )
 
 
 def overview(report: Report) -> str:
-    names = columns(report)
-    head = "".join(f"<th>{escape(name)}</th>" for name in ("case", *names))
-    lines = []
-    for name, records in report.cases.items():
-        found = row(records, names)
-        cells = "".join(f"<td class='{c.verdict} brief'>{escape(c.text)}</td>" for c in found)
-        if any(c.text for c in found):
-            lines.append(f"<tr><td class='case'>{escape(name)}</td>{cells}</tr>")
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("case", *columns(report)))
+    lines = [
+        f"<tr><td class='case'>{escape(case)}</td>"
+        + "".join(f"<td class='{c.verdict} brief'>{escape(c.text)}</td>" for c in cells)
+        + "</tr>"
+        for case, cells in rows(report)
+    ]
     return f"<div class='scroll'><table><tr>{head}</tr>{''.join(lines)}</table></div>"
 
 

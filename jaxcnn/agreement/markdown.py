@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from jaxcnn.agreement.report import Report
-from jaxcnn.agreement.summary import columns, row, sentence
+from jaxcnn.agreement.summary import columns, legend, rows, sentence
 
 
 def markdown(report: Report) -> str:
     names = columns(report)
     lines = [f"### Gradient agreement: {report.sentence}", "", "| case | " + " | ".join(names) + " |"]
     lines.append("|---" * (len(names) + 1) + "|")
-    for case, records in report.cases.items():
-        cells = row(records, names)
-        if any(c.text for c in cells):
-            lines.append(f"| {case} | " + " | ".join(c.text for c in cells) + " |")
+    lines += [f"| {case} | " + " | ".join(c.text for c in cells) + " |" for case, cells in rows(report)]
     lines += ["", *(f"- {escaped(sentence(record))}" for record in report.failures)]
     where = ", ".join(f"{key} {value}" for key, value in report.provenance.items() if value not in ("", None))
-    return "\n".join([*lines, "", f"z is in noise units (1: the rounding to expect). {where}", ""])
+    return "\n".join([*lines, "", *(f"{line}.  " for line in legend(report)), where, ""])
 
 
 def escaped(text: str) -> str:

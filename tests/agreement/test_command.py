@@ -1,6 +1,7 @@
 """`jaxcnn agree`: exit codes, files, and one sentence for what cannot be done."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,14 @@ BAD = {
     "a builder that raises": (
         {"functions": (f"{HERE}:hand",), "args": f"{HERE}:broken"},
         "the builder raised OSError: no such file",
+    ),
+    "a folder for a file": (
+        {"functions": (f"{HERE}:hand",), "json": Path(__file__).parent},
+        "is a directory; name a file",
+    ),
+    "a file for a folder": (
+        {"functions": (f"{HERE}:hand",), "html": Path(__file__) / "page.html"},
+        "page.html cannot be written",
     ),
     "no such case": ({"all": True, "only": "nothing"}, "matches no case"),
     "no such baseline": ({"all": True, "baseline": "nowhere.json"}, "cannot be read as a report"),

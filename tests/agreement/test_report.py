@@ -87,7 +87,7 @@ def test_html_is_one_page_with_pictures_and_no_script(report, tmp_path):
 def test_the_terminal_names_what_failed(report, capsys):
     report.show()
     printed = " ".join(capsys.readouterr().out.split())
-    assert "wrong: formula 0 float32: disagree" in printed
+    assert "wrong: formula, argument 0, float32: disagree" in printed
     assert "DISAGREES" in printed
 
 
