@@ -172,9 +172,9 @@ def check_writable(paths: list[Path]) -> None:
 
 def written(report: Any, options: Agree) -> None:
     """Write the files that were asked for, and say so."""
-    writers = (report.to_json, options.json), (report.to_junit, options.junit)
-    writers += (report.to_markdown, options.markdown), (report.to_html, options.html)
-    for write, path in writers:
+    paths = (options.json, options.junit, options.markdown, options.html)
+    writers = (report.to_json, report.to_junit, report.to_markdown, report.to_html)
+    for path, write in zip(paths, writers, strict=True):
         if path is not None:
             write(path)
             print(f"written: {path}")
