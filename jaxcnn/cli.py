@@ -19,10 +19,8 @@ from jaxcnn.errors import UserError
 # Only the module of the command that was asked for is imported: `jaxcnn --help` answers without JAX.
 COMMANDS = {
     "train": ("jaxcnn.training.command:train", "train a network and write what it learnt to a folder"),
-    "examples": (
-        "analysis.worked_examples.command:examples",
-        "run every statement of the five seed documents, and judge it",
-    ),
+    "agree": ("jaxcnn.agreement.command:agree", "is this gradient right? compare, referee, and write a report"),
+    "examples": ("analysis.worked_examples.command:examples", "run every statement of the seed documents and judge it"),
 }
 
 

@@ -80,7 +80,7 @@ def shift_maps(figure: Figure, network: Network, params: Any, x: jax.Array, stat
             if path in errors:
                 draw_shifts(errors[path].reshape(2 * REACH + 1, -1), ax, title=f"{path}: {word}", top=1.0)
             else:
-                ax.set_axis_off()  # a vector has no translation
+                ax.remove()  # a vector has no translation
 
 
 def trained_network(figure: Figure) -> None:
