@@ -15,8 +15,9 @@ from analysis.worked_examples import ENTRIES, Verdict, run
 from analysis.worked_examples.report import row
 
 LEDGER = json.loads(Path(__file__).with_name("ledger.json").read_text())
-# They train, run AlexNet, or differentiate deep networks.
+# They train, run AlexNet, differentiate deep networks, or have many cases of what their neighbours try as well.
 LONG = {
+    *("S0.16", "S1.31", "S2.11", "S2.17", "S4.33"),
     *("S0.32", "S0.36", "S0.39", "S0.40", "S0.42", "S1.39", "S1.40"),
     *("S2.33", "S2.34", "S2.36", "S2.37", "S4.29"),
 }
