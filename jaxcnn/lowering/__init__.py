@@ -1,0 +1,1 @@
+"""How sums over windows are computed fast; knows nothing of derivatives."""

@@ -1,62 +1,20 @@
-"""Windows: where each output position looks in the input, per spatial axis, as static numbers.
+"""From the settings of a layer (stride, padding, dilation, groups) to the static geometry of its windows.
 
-An axis of n inputs, a window of f taps, stride s, dilation d and padding (low, high) gives
-
-    span   = d (f - 1) + 1                                 inputs under one window
-    output = floor((n + low + high - span) / s) + 1        seed 3, eq. 7, with the floor it leaves out
-
-and output position o meets input position s o + d t - low at tap t. Everything here is plain Python on integers:
-it runs while JAX traces, and what a user gets wrong is said here, before anything is compiled.
+Everything here is plain Python on integers: it runs while JAX traces, and what a user gets wrong is said here, before
+anything is compiled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 
+from jaxcnn.lowering.window import Sizes, Window
+
 Padding = str | int | Sequence[tuple[int, int]]
-Sizes = tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Window:
-    """The geometry of a sum (or maximum) over windows; hashable, so that it can be a static argument.
-
-    Shapes: every tuple has one entry per spatial axis; `padding` holds (low, high) pairs, where a negative number
-    crops. `groups` splits the channels of a convolution and is 1 for a pool.
-    """
-
-    input: Sizes
-    size: Sizes
-    stride: Sizes
-    padding: tuple[tuple[int, int], ...]
-    dilation: Sizes
-    groups: int = 1
-
-    @property
-    def span(self) -> Sizes:
-        """Inputs under one window, per axis: d (f - 1) + 1."""
-        return tuple(d * (f - 1) + 1 for f, d in zip(self.size, self.dilation, strict=True))
-
-    @property
-    def output(self) -> Sizes:
-        """Output positions per axis: floor((n + low + high - span) / s) + 1."""
-        return tuple(
-            (n + low + high - span) // s + 1
-            for n, (low, high), span, s in zip(self.input, self.padding, self.span, self.stride, strict=True)
-        )
-
-    def positions(self, axis: int) -> np.ndarray:
-        """Input position under output o and tap t along one axis (outside 0..n-1: padding)."""
-        o, t = np.arange(self.output[axis])[:, None], np.arange(self.size[axis])
-        return self.stride[axis] * o + self.dilation[axis] * t - self.padding[axis][0]  # [output, tap]
-
-    def inside(self, axis: int) -> np.ndarray:
-        """Whether that position lies in the input."""
-        positions = self.positions(axis)
-        return (positions >= 0) & (positions < self.input[axis])  # [output, tap]
+Ints = int | Sequence[int]
 
 
 def window(
@@ -64,9 +22,9 @@ def window(
     input: Sizes,
     size: Sizes,
     *,
-    stride: int | Sequence[int] = 1,
+    stride: Ints = 1,
     padding: Padding = "VALID",
-    dilation: int | Sequence[int] = 1,
+    dilation: Ints = 1,
     groups: int = 1,
 ) -> Window:
     """Normalise and check the settings of one layer; `layer` names it in the messages.
@@ -98,10 +56,10 @@ def window(
     return result
 
 
-def per_axis(layer: str, name: str, value: int | Sequence[int], rank: int) -> Sizes:
+def per_axis(layer: str, name: str, value: Ints, rank: int) -> Sizes:
     """One positive integer per spatial axis, from one integer or a sequence."""
-    values = (value,) * rank if is_integer(value) else tuple(value) if isinstance(value, Sequence) else None
-    if values is None or not all(is_integer(v) for v in values):
+    values = tuple(value) if isinstance(value, Sequence) else (value,) * rank
+    if not all(is_integer(v) for v in values):
         raise TypeError(f"{layer}: {name} must be an integer or a sequence of integers, got {value!r}")
     if len(values) != rank:
         raise ValueError(
@@ -118,7 +76,7 @@ def padding_pairs(
 ) -> tuple[tuple[int, int], ...]:
     """(low, high) per axis from a word, an integer, or explicit pairs.
 
-    "VALID" pads nothing. "SAME" pads so that output = ceil(n / s), the odd one at the high end (S1.04 for even windows).
+    "VALID" pads nothing; "SAME" pads so that output = ceil(n / s), an odd one at the high end (ledger S1.04).
     """
     rank = len(input)
     if isinstance(padding, str):
@@ -134,17 +92,49 @@ def padding_pairs(
         ]
         return tuple((total // 2, total - total // 2) for total in totals)
     if is_integer(padding):
-        return ((int(padding), int(padding)),) * rank  # type: ignore[arg-type]
+        return ((int(padding), int(padding)),) * rank
     pairs = tuple(padding) if isinstance(padding, Sequence) else ()
     if not pairs or not all(isinstance(p, Sequence) and len(p) == 2 and all(map(is_integer, p)) for p in pairs):
         raise TypeError(
-            f'{layer}: padding must be "VALID", "SAME", an integer, or a (low, high) pair of integers per spatial axis, '
-            f"got {padding!r}"
+            f'{layer}: padding must be "VALID", "SAME", an integer, or a (low, high) pair of integers per spatial '
+            f"axis, got {padding!r}"
         )
     if len(pairs) != rank:
         raise ValueError(f"{layer}: padding={padding!r} has {len(pairs)} pairs but x has {rank} spatial axes")
-    return tuple((int(low), int(high)) for low, high in pairs)
+    return tuple((low, high) for low, high in np.array(pairs).tolist())
 
 
-def is_integer(value: object) -> bool:
+def is_integer(value: object) -> TypeGuard[int]:
+    """An int or a numpy integer, but no bool."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def transposed_window(
+    layer: str, output: Sizes, size: Sizes, *, stride: Ints, padding: Padding, dilation: Ints, groups: int
+) -> Window:
+    """The window of the convolution whose output has the given sizes: what a transposed convolution transposes.
+
+    >>> transposed_window("conv_transpose", (7,), (3,), stride=2, padding="SAME", dilation=1, groups=1).input
+    (14,)
+    """
+    rank = len(output)
+    strides = per_axis(layer, "stride", stride, rank)
+    dilations = per_axis(layer, "dilation", dilation, rank)
+    spans = tuple(d * (f - 1) + 1 for f, d in zip(size, dilations, strict=True))
+    if padding == "SAME":
+        input = tuple(n * s for n, s in zip(output, strides, strict=True))
+    elif padding == "VALID":
+        input = tuple((n - 1) * s + max(span, s) for n, s, span in zip(output, strides, spans, strict=True))
+    else:
+        pairs = padding_pairs(layer, padding, output, size, strides, dilations)
+        input = tuple(
+            (n - 1) * s + span - low - high
+            for n, s, span, (low, high) in zip(output, strides, spans, pairs, strict=True)
+        )
+        for axis, n in enumerate(input):
+            if n < 1:
+                raise ValueError(
+                    f"{layer}: padding {pairs[axis]} on spatial axis {axis} leaves no output of the "
+                    f"{(output[axis] - 1) * strides[axis] + spans[axis]} that {output[axis]} inputs reach; pad less"
+                )
+    return window(layer, input, size, stride=strides, padding=padding, dilation=dilations, groups=groups)

@@ -18,7 +18,6 @@ from functools import partial, wraps
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 Cotangents = tuple[Any, ...]
 Settings = tuple[tuple[str, Any], ...]
@@ -46,6 +45,7 @@ def rule(
         backward: `(kept, dy, **settings)` to one cotangent per array; None where an array has none (integers, masks).
         keep: `(arrays, y)` to what the backward pass needs.
 
+    >>> import jax.numpy as jnp
     >>> square = rule(lambda x: x * x, lambda kept, dy: (2 * kept[0] * dy,))
     >>> float(jax.grad(square)(jnp.float32(3)))
     6.0
@@ -86,8 +86,3 @@ def as_cotangent(cotangent: Any, primal: Any) -> Any:
 def varying(type_: Any) -> frozenset[str]:
     """Mesh axes over which an array differs from device to device (empty outside `shard_map`)."""
     return frozenset(type_.manual_axis_type.varying)
-
-
-def accumulator(dtype: Any) -> Any:
-    """The dtype sums are carried in: float32 at least."""
-    return jnp.promote_types(dtype, jnp.float32)

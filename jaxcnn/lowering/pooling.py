@@ -1,0 +1,81 @@
+"""Sums and maxima over windows, one tap at a time, and their transposes.
+
+    window_sum(x)[o]           = sum over t of x[s o + d t - low]
+    window_spread(y)[i]        = sum over t, o with s o + d t - low = i of y[o]          its transpose
+    window_max(x)[o]           = the largest of those x, with the tap t at which it stands
+    pick(winner, x)[o]         = x[s o + d t - low] at t = winner[o]
+    put_back(winner, y)[i]     = sum over o whose winner is i of y[o]                    its transpose
+
+An elementwise chain over shifted slices: XLA fuses it into one pass. No gather, no scatter, so results do not depend
+on the order of threads.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxcnn.lowering.precision import accumulator
+from jaxcnn.lowering.taps import pad, tap, taps, untap
+from jaxcnn.lowering.window import Window
+
+
+def window_sum(x: jax.Array, window: Window) -> jax.Array:
+    """The sum under each window, padding counting as zero: [n, *output, c] in the accumulator's dtype."""
+    padded = pad(x.astype(accumulator(x.dtype)), window)
+    return reduce(jnp.add, (tap(padded, window, t) for t in taps(window)))
+
+
+def window_spread(y: jax.Array, window: Window) -> jax.Array:
+    """Every y to all the inputs of its window: [n, *input, c] in the accumulator's dtype."""
+    y = y.astype(accumulator(y.dtype))
+    return reduce(jnp.add, (untap(y, window, t) for t in taps(window)))
+
+
+def index_dtype(window: Window) -> np.dtype:
+    """The smallest integer that counts the window's taps: one byte up to 128 of them."""
+    return np.min_scalar_type(-int(np.prod(window.size)))
+
+
+def first_inside(window: Window) -> np.ndarray:
+    """Per output position, the first tap that stands on an input and not on padding: [*output, 1]."""
+    first = np.zeros(window.output, int)
+    for axis, size in enumerate(window.size):
+        start = window.inside(axis).argmax(1)  # [output]
+        first = first * size + start.reshape(-1, *(1,) * (len(window.size) - axis - 1))
+    return first[..., None]
+
+
+def window_max(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
+    """The maximum under each window and the index of its tap; both [n, *output, c].
+
+    The first of equal values in row-major order wins, the first NaN wins over everything, padding never wins.
+    """
+    padded = pad(x, window, -jnp.inf)
+    shape = (x.shape[0], *window.output, x.shape[-1])
+    best = jnp.full(shape, -jnp.inf, x.dtype)
+    winner = jnp.broadcast_to(jnp.asarray(first_inside(window), index_dtype(window)), shape)
+    for index, t in enumerate(taps(window)):
+        value = tap(padded, window, t)
+        wins = ~(value <= best) & (best == best)
+        best = jnp.where(wins, value, best)
+        winner = jnp.where(wins, winner.dtype.type(index), winner)
+    return best, winner
+
+
+def pick(winner: jax.Array, x: jax.Array, window: Window) -> jax.Array:
+    """From each window the value at its winner: [n, *output, c]."""
+    padded = pad(x, window)
+    zero = jnp.zeros((), x.dtype)
+    chosen = (jnp.where(winner == index, tap(padded, window, t), zero) for index, t in enumerate(taps(window)))
+    return reduce(jnp.add, chosen)
+
+
+def put_back(winner: jax.Array, y: jax.Array, window: Window) -> jax.Array:
+    """Each y to the input that won its window; where windows overlap the contributions add: [n, *input, c]."""
+    wide, zero = y.astype(accumulator(y.dtype)), jnp.zeros((), accumulator(y.dtype))
+    shares = (untap(jnp.where(winner == index, wide, zero), window, t) for index, t in enumerate(taps(window)))
+    return reduce(jnp.add, shares).astype(y.dtype)

@@ -1,0 +1,54 @@
+"""One tap of a window, seen from both sides: the inputs it meets, and the way back to them.
+
+    tap(x, t)[n, o, c]  =  x[n, s o + d t - low, c]                       a strided slice of the padded input
+    untap(y, t)[n, i, c] = sum of y[n, o, c] over o with s o + d t - low = i     its transpose: a pad with holes
+
+Neither gathers nor scatters: a slice and a pad, both with strides, which XLA fuses into what surrounds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxcnn.lowering.window import Sizes, Window
+
+
+def taps(window: Window) -> list[Sizes]:
+    """Every tap of the window, in row-major order."""
+    return list(product(*map(range, window.size)))
+
+
+def pad(x: jax.Array, window: Window, value: Any = 0) -> jax.Array:
+    """x[n, *input, c] with the window's padding; a negative padding crops."""
+    return lax.pad(x, jnp.asarray(value, x.dtype), ((0, 0, 0), *((*p, 0) for p in window.padding), (0, 0, 0)))
+
+
+def crop(x: jax.Array, padding: Sequence[tuple[int, int]]) -> jax.Array:
+    """x[n, *input, c] without what the negative numbers of a padding cut off."""
+    for axis, (low, high) in enumerate(padding, 1):
+        x = lax.slice_in_dim(x, max(-low, 0), x.shape[axis] - max(-high, 0), axis=axis)
+    return x
+
+
+def tap(padded: jax.Array, window: Window, t: Sizes) -> jax.Array:
+    """What tap t meets: padded[n, s o + d t, c] for every output position o."""
+    start = tuple(d * i for d, i in zip(window.dilation, t, strict=True))
+    limit = tuple(a + s * (o - 1) + 1 for a, s, o in zip(start, window.stride, window.output, strict=True))
+    n, c = padded.shape[0], padded.shape[-1]
+    return lax.slice(padded, (0, *start, 0), (n, *limit, c), (1, *window.stride, 1))  # [n, *output, c]
+
+
+def untap(y: jax.Array, window: Window, t: Sizes) -> jax.Array:
+    """y[n, *output, c] back at the inputs that tap t met, zero elsewhere; what fell on padding is dropped."""
+    config = []
+    for axis, i in enumerate(t):
+        low = window.dilation[axis] * i - window.padding[axis][0]
+        last = low + window.stride[axis] * (window.output[axis] - 1)
+        config.append((low, window.input[axis] - 1 - last, window.stride[axis] - 1))
+    return lax.pad(y, jnp.zeros((), y.dtype), ((0, 0, 0), *config, (0, 0, 0)))  # [n, *input, c]
