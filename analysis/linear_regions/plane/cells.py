@@ -2,7 +2,8 @@
 
 The walks are stored one after the other (compressed rows): cell f owns the sides `offsets[f]:offsets[f + 1]`, side s
 starts at vertex `corners[s]`, runs along edge `sides[s]` and ends where the next side of the cell starts. Two cells
-that touch along an edge name the same edge, so whatever is known of an edge is known once.
+that touch along an edge name the same edge, so whatever is known of an edge is known once. The domain's own corners are
+the first vertices, always.
 """
 
 from __future__ import annotations

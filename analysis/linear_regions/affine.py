@@ -1,0 +1,97 @@
+"""The affine layers as operations on rows: dense, convolution, average pool, normalisation; and planes of inputs.
+
+Images are rows too, [*spatial, c] flattened; a convolution gathers its windows and multiplies once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.linear_regions.operations import Affine, Array
+from jaxcnn.ops.geometry import Window
+
+SVD_LIMIT = 1 << 20  # entries of a kernel up to which its spectral norm is computed and not bounded
+
+
+def dense(kernel: Array, bias: Array | float = 0.0, inherent: Array | float = 0.0) -> Affine:
+    """x @ kernel[in, out] + bias."""
+    inputs, outputs = kernel.shape
+    gain, absolute = gains(kernel)
+    bias = np.array(np.broadcast_to(bias, (outputs,)))
+    return Affine(lambda x: x @ kernel, bias, np.linalg.norm(kernel, axis=0), inputs, gain, absolute, inherent)
+
+
+def gains(kernel: Array) -> tuple[float, float]:
+    """Bounds of the spectral norms of a matrix and of its absolute values."""
+    size = np.abs(kernel)
+    absolute = min(np.linalg.norm(kernel), np.sqrt(size.sum(axis=0).max(initial=0) * size.sum(axis=1).max(initial=0)))
+    exact = float(np.linalg.norm(kernel, 2)) * (1 + 1e-12) if kernel.size <= SVD_LIMIT else absolute
+    return float(min(exact, absolute)), float(absolute)
+
+
+def places(window: Window) -> Array:
+    """The input position under every output position and tap, flattened; the number of positions stands for padding."""
+    flat = np.zeros((1, 1), np.int64)
+    inside = np.ones((1, 1), bool)
+    for axis, n in enumerate(window.input):
+        position, valid = window.positions(axis), window.inside(axis)  # [output, tap]
+        flat = (flat[:, None, :, None] * n + position[None, :, None, :]).reshape(len(flat) * len(position), -1)
+        inside = (inside[:, None, :, None] & valid[None, :, None, :]).reshape(flat.shape)
+    return np.where(inside, flat, np.prod(window.input))  # [outputs, taps]
+
+
+def gather(x: Array, place: Array, positions: int, channels: int) -> Array:
+    """Rows [b, positions * channels] to windows [b, outputs, taps, channels], zero in the padding."""
+    image = x.reshape(len(x), positions, channels)
+    if (place < positions).all():
+        return image[:, place]
+    return np.concatenate([image, np.zeros((len(x), 1, channels))], axis=1)[:, place]
+
+
+def conv(window: Window, channels: int, kernel: Array, bias: Array | None) -> Affine:
+    """The cross-correlation of `jaxcnn.ops.conv`: kernel [*window, channels // groups, k], bias None, [k] or [*output, k]."""
+    place, groups = places(window), window.groups
+    positions, features = int(np.prod(window.input)), kernel.shape[-1]
+    matrix = kernel.reshape(-1, channels // groups, groups, features // groups)  # [taps, c/g, g, k/g]
+    parts = [matrix[:, :, g].reshape(-1, features // groups) for g in range(groups)]
+
+    def linear(x: Array) -> Array:
+        windows = gather(x, place, positions, channels).reshape(len(x), len(place), -1, groups, channels // groups)
+        tables = (windows[:, :, :, g].reshape(len(x), len(place), -1) for g in range(groups))
+        return np.concatenate([table @ part for table, part in zip(tables, parts, strict=True)], axis=2).reshape(len(x), -1)
+
+    rows = np.tile(np.concatenate([np.linalg.norm(part, axis=0) for part in parts]), len(place))
+    full = np.zeros((*window.output, features)) if bias is None else np.broadcast_to(bias, (*window.output, features))
+    shared = np.bincount(place[place < positions]).max()
+    gain = max(np.sqrt(shared) * gains(part)[0] for part in parts)
+    absolute = max(np.sqrt(shared) * np.linalg.norm(part) for part in parts)
+    return Affine(linear, np.array(full).ravel(), rows, len(parts[0]), float(gain), float(absolute))
+
+
+def conv_transpose(window: Window, channels: int, kernel: Array, bias: Array | None) -> Affine:
+    """The transpose of `conv` with this window on `channels` channels, as a matrix."""
+    forward = conv(window, channels, kernel, None)
+    size = int(np.prod(window.input)) * channels
+    matrix = np.ascontiguousarray(forward.linear(np.eye(size)).T)
+    return dense(matrix, 0.0 if bias is None else np.broadcast_to(bias, (*window.input, channels)).ravel())
+
+
+def avg_pool(window: Window, channels: int, count_include_pad: bool) -> Affine:
+    """The mean under each window."""
+    place, positions = places(window), int(np.prod(window.input))
+    inside = place < positions
+    count = np.full(len(place), place.shape[1]) if count_include_pad else inside.sum(axis=1)
+
+    def linear(x: Array) -> Array:
+        return (gather(x, place, positions, channels).sum(axis=2) / count[:, None]).reshape(len(x), -1)
+
+    rows = np.repeat(np.sqrt(inside.sum(axis=1)) / count, channels)
+    gain = float(rows.max() * np.sqrt(np.bincount(place[inside]).max()))
+    return Affine(linear, np.zeros(len(rows)), rows, place.shape[1], gain, gain)
+
+
+def scale(factor: Array, offset: Array, positions: int) -> Affine:
+    """x * factor + offset per channel: batch normalisation by running statistics, written out."""
+    rows, bias = np.tile(factor, positions), np.tile(offset, positions)
+    gain = float(np.abs(factor).max())
+    return Affine(lambda x: x * rows, bias, np.abs(rows), 1, gain, gain)

@@ -1,0 +1,169 @@
+"""What a piecewise-linear network is made of: affine maps, kinks, maxima and sums, on float64 rows [b, size].
+
+Every operation knows four things: its value; how large the rounding of that value is (`size`, in units of the float
+epsilon); how tangents pass through it; and how an error of its input bounds the error of its output (`error`, rigorous,
+in the Euclidean norm of a row).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray
+
+UNIT = np.finfo(float).eps / 2  # relative error of one rounded operation
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """y = linear(x) + bias.
+
+    Fields: bias [out]; rows [out] or a number: the Euclidean norm of each output's coefficients; terms: how many of them;
+    gain and absolute_gain: bounds of the spectral norm of the coefficients and of their absolute values; inherent [out]: the
+    size of what the coefficients themselves were rounded from.
+    """
+
+    linear: Callable[[Array], Array]
+    bias: Array
+    rows: Any
+    terms: int
+    gain: float
+    absolute_gain: float
+    inherent: Any = 0.0
+
+    def value(self, x: Array) -> Array:
+        return self.linear(x) + self.bias
+
+    def size(self, x: Array, size: Array) -> Array:
+        reach = min(np.sqrt(np.square(x).sum(axis=1).max()), np.sqrt(self.terms) * np.abs(x).max())
+        earlier = min(np.sqrt(np.square(size).mean()), size.max())
+        return self.rows * (reach + earlier) + np.abs(self.bias) + self.inherent
+
+    def tangent(self, x: Array, dx: Array) -> Array:
+        return self.linear(dx)
+
+    def error(self, x: Array, error: Array) -> Array:
+        rounding = (self.terms + 2) * UNIT
+        own = rounding * (self.absolute_gain * np.linalg.norm(x, axis=1) + np.linalg.norm(self.bias))
+        return self.gain * error + own + rounding * np.linalg.norm(np.broadcast_to(self.inherent, self.bias.shape))
+
+    def row_error(self, x: Array, error: Array) -> Array:
+        """The same bound for every output on its own, [b, out]."""
+        rounding = (self.terms + 2) * UNIT
+        reach = error + rounding * np.linalg.norm(x, axis=1)
+        return reach[:, None] * np.broadcast_to(self.rows, self.bias.shape) + rounding * (np.abs(self.bias) + self.inherent)
+
+
+@dataclass(frozen=True)
+class Kink:
+    """A continuous piecewise-linear function of each value: slopes between thresholds, 0 at 0 or as `anchor` says.
+
+    `anchor` is the value at the first threshold.
+    """
+
+    thresholds: tuple[float, ...]
+    slopes: tuple[float, ...]
+    anchor: float = 0.0
+
+    def value(self, x: Array) -> Array:
+        if self.thresholds == (0.0,) and self.slopes == (0.0, 1.0):
+            return np.maximum(x, 0)
+        first = self.thresholds[0]
+        y = self.anchor + self.slopes[0] * np.minimum(x - first, 0)
+        for low, high, slope in zip(self.thresholds, (*self.thresholds[1:], np.inf), self.slopes[1:], strict=True):
+            y += slope * (np.clip(x, low, high) - low)
+        return y
+
+    def piece(self, x: Array) -> Array:
+        """Which piece a value lies on, 0 left of all thresholds; a threshold belongs to the piece on its left."""
+        return sum(((x > threshold).astype(np.int8) for threshold in self.thresholds), np.zeros(x.shape, np.int8))
+
+    def size(self, x: Array, size: Array) -> Array:
+        return size * max(map(abs, self.slopes))
+
+    def tangent(self, x: Array, dx: Array) -> Array:
+        return np.asarray(self.slopes)[self.piece(x)] * dx
+
+    def error(self, x: Array, error: Array) -> Array:
+        return error * max(map(abs, self.slopes)) + 4 * UNIT * np.linalg.norm(x, axis=1)
+
+    @property
+    def monotone(self) -> bool:
+        return min(self.slopes) >= 0
+
+
+RELU = Kink((0.0,), (0.0, 1.0))
+ABSOLUTE = Kink((0.0,), (-1.0, 1.0))
+HARD_TANH = Kink((-1.0, 1.0), (0.0, 1.0, 0.0), -1.0)
+
+
+def leaky(negative_slope: float) -> Kink:
+    """max(z, negative_slope z) for slopes below 1."""
+    return Kink((0.0,), (float(negative_slope), 1.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum:
+    """The largest of some input columns per output: index [out, candidates], -1 where there is none.
+
+    With `floor` the constant 0 competes too: relu(max(..)) = max(relu(..)) = max(.., 0), where a tie of switched-off
+    candidates, which cuts nothing off, does not count as a wall.
+    """
+
+    index: Array
+    floor: bool = False
+    shared: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        counts = np.bincount(self.index[self.index >= 0])
+        object.__setattr__(self, "shared", int(counts.max()))
+
+    def candidates(self, x: Array) -> Array:
+        """[b, out, candidates], the constant 0 last if it competes, -inf where there is none."""
+        z = np.where(self.index >= 0, x[:, self.index], -np.inf)
+        return np.concatenate([z, np.zeros((*z.shape[:2], 1))], axis=2) if self.floor else z
+
+    def value(self, x: Array) -> Array:
+        return self.candidates(x).max(axis=2)
+
+    def winner(self, x: Array) -> Array:
+        """Which candidate is largest, [b, out]; the floor wins ties, then the first."""
+        z = self.candidates(x)
+        if self.floor:
+            z[..., -1] = np.nextafter(0, 1)
+        return z.argmax(axis=2)
+
+    def size(self, x: Array, size: Array) -> Array:
+        return np.where(self.index >= 0, size[self.index], 0).max(axis=1)
+
+    def tangent(self, x: Array, dx: Array) -> Array:
+        index = np.concatenate([self.index, np.full((len(self.index), 1), -1)], axis=1)
+        column = np.take_along_axis(index[None], self.winner(x)[..., None], axis=2)[..., 0]
+        return np.where(column >= 0, np.take_along_axis(dx, np.maximum(column, 0), axis=1), 0)
+
+    def error(self, x: Array, error: Array) -> Array:
+        return error * np.sqrt(self.shared)
+
+
+@dataclass(frozen=True, eq=False)
+class Sum:
+    """Two branches that meet."""
+
+    def value(self, x: Array, y: Array) -> Array:
+        return x + y
+
+    def size(self, x: Array, size_x: Array, y: Array, size_y: Array) -> Array:
+        return size_x + size_y
+
+    def tangent(self, x: Array, dx: Array, y: Array, dy: Array) -> Array:
+        return dx + dy
+
+    def error(self, x: Array, error_x: Array, y: Array, error_y: Array) -> Array:
+        return error_x + error_y + UNIT * np.linalg.norm(x + y, axis=1)
+
+
+Operation = Affine | Kink | Maximum | Sum
