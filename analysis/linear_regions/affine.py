@@ -18,7 +18,7 @@ def dense(kernel: Array, bias: Array | float = 0.0, inherent: Array | float = 0.
     inputs, outputs = kernel.shape
     gain, absolute = gains(kernel)
     bias = np.array(np.broadcast_to(bias, (outputs,)))
-    return Affine(lambda x: x @ kernel, bias, np.linalg.norm(kernel, axis=0), inputs, gain, absolute, inherent)
+    return Affine(lambda x: x @ kernel, lambda dy: dy @ kernel.T, bias, np.linalg.norm(kernel, axis=0), inputs, gain, absolute, inherent)
 
 
 def gains(kernel: Array) -> tuple[float, float]:
@@ -48,6 +48,15 @@ def gather(x: Array, place: Array, positions: int, channels: int) -> Array:
     return np.concatenate([image, np.zeros((len(x), 1, channels))], axis=1)[:, place]
 
 
+def scatter(windows: Array, place: Array, positions: int) -> Array:
+    """The transpose of `gather`: under one tap no two outputs see the same input, so a loop over taps adds safely."""
+    image = np.zeros((len(windows), positions + 1, windows.shape[-1]))
+    for tap in range(place.shape[1]):
+        inside = place[:, tap] < positions
+        image[:, place[inside, tap]] += windows[:, inside, tap]
+    return image[:, :positions].reshape(len(windows), -1)
+
+
 def conv(window: Window, channels: int, kernel: Array, bias: Array | None) -> Affine:
     """The cross-correlation of `jaxcnn.ops.conv`: kernel [*window, channels // groups, k], bias None, [k] or [*output, k]."""
     place, groups = places(window), window.groups
@@ -56,16 +65,22 @@ def conv(window: Window, channels: int, kernel: Array, bias: Array | None) -> Af
     parts = [matrix[:, :, g].reshape(-1, features // groups) for g in range(groups)]
 
     def linear(x: Array) -> Array:
-        windows = gather(x, place, positions, channels).reshape(len(x), len(place), -1, groups, channels // groups)
-        tables = (windows[:, :, :, g].reshape(len(x), len(place), -1) for g in range(groups))
+        windows = gather(x, place, positions, channels).reshape(len(x), *place.shape, groups, channels // groups)
+        tables = (windows[:, :, :, g].reshape(len(x), len(place), len(parts[0])) for g in range(groups))
         return np.concatenate([table @ part for table, part in zip(tables, parts, strict=True)], axis=2).reshape(len(x), -1)
+
+    def transpose(dy: Array) -> Array:
+        table = dy.reshape(len(dy), len(place), groups, -1)
+        windows = np.stack([table[:, :, g] @ part.T for g, part in enumerate(parts)], axis=2)  # [b, o, g, taps * c/g]
+        windows = windows.reshape(len(dy), len(place), groups, -1, channels // groups).swapaxes(2, 3)
+        return scatter(windows.reshape(len(dy), len(place), -1, channels), place, positions)
 
     rows = np.tile(np.concatenate([np.linalg.norm(part, axis=0) for part in parts]), len(place))
     full = np.zeros((*window.output, features)) if bias is None else np.broadcast_to(bias, (*window.output, features))
     shared = np.bincount(place[place < positions]).max()
     gain = max(np.sqrt(shared) * gains(part)[0] for part in parts)
     absolute = max(np.sqrt(shared) * np.linalg.norm(part) for part in parts)
-    return Affine(linear, np.array(full).ravel(), rows, len(parts[0]), float(gain), float(absolute))
+    return Affine(linear, transpose, np.array(full).ravel(), rows, len(parts[0]), float(gain), float(absolute))
 
 
 def conv_transpose(window: Window, channels: int, kernel: Array, bias: Array | None) -> Affine:
@@ -85,13 +100,17 @@ def avg_pool(window: Window, channels: int, count_include_pad: bool) -> Affine:
     def linear(x: Array) -> Array:
         return (gather(x, place, positions, channels).sum(axis=2) / count[:, None]).reshape(len(x), -1)
 
+    def transpose(dy: Array) -> Array:
+        shares = dy.reshape(len(dy), len(place), 1, channels) / count[:, None, None]
+        return scatter(np.broadcast_to(shares, (len(dy), *place.shape, channels)), place, positions)
+
     rows = np.repeat(np.sqrt(inside.sum(axis=1)) / count, channels)
     gain = float(rows.max() * np.sqrt(np.bincount(place[inside]).max()))
-    return Affine(linear, np.zeros(len(rows)), rows, place.shape[1], gain, gain)
+    return Affine(linear, transpose, np.zeros(len(rows)), rows, place.shape[1], gain, gain)
 
 
 def scale(factor: Array, offset: Array, positions: int) -> Affine:
     """x * factor + offset per channel: batch normalisation by running statistics, written out."""
     rows, bias = np.tile(factor, positions), np.tile(offset, positions)
     gain = float(np.abs(factor).max())
-    return Affine(lambda x: x * rows, bias, np.abs(rows), 1, gain, gain)
+    return Affine(lambda x: x * rows, lambda dy: dy * rows, bias, np.abs(rows), 1, gain, gain)

@@ -31,6 +31,19 @@ class Node:
 
 
 @dataclass(frozen=True, eq=False)
+class Bounded:
+    """Rows [b, n] with the bound reach[b] rows[n] + rest[n] of each number's error."""
+
+    value: Array
+    reach: Array
+    rows: Array
+    rest: Array
+
+    def at(self, row: Array, column: Array) -> Array:
+        return self.reach[row] * self.rows[column] + self.rest[column]
+
+
+@dataclass(frozen=True, eq=False)
 class Graph:
     """Nodes in running order, the last of which is the output; `inputs` counts the values of one example."""
 
@@ -87,14 +100,32 @@ class Graph:
 
         return self.run([x, *directions], len(self.nodes) - 1, rule)
 
-    def bounded(self, x: Array, error: Array, until: int) -> tuple[Array, Array]:
-        """The rows of node `until` and a bound [b] of their error, if the inputs are off by at most `error` [b]."""
+    def gradient(self, x: Array, dy: Array) -> Array:
+        """The derivative of sum(dy * output) by the inputs, row by row: [b, outputs] to [b, inputs]."""
+        last = len(self.nodes) - 1
+        values = {-1: x}
+        for i in self.needed(last):
+            values[i] = self.nodes[i].operation.value(*(values[j] for j in self.nodes[i].inputs))
+        gradients = {last: dy}
+        for i in reversed(self.needed(last)):
+            inputs = self.nodes[i].inputs
+            parts = self.nodes[i].operation.cotangent(gradients[i], *(values[j] for j in inputs))
+            for j, part in zip(inputs, parts, strict=True):
+                gradients[j] = gradients[j] + part if j in gradients else part
+        return gradients[-1]
+
+    def bounded(self, x: Array, error: Array, until: int) -> Bounded:
+        """The rows of node `until`, and how far each number in them may be off if the inputs are off by `error` [b]."""
 
         def rule(operation: Operation, *pairs: tuple[Array, Array]) -> tuple[Array, Array]:
-            values = (value for value, _ in pairs)
-            return operation.value(*values), operation.error(*(part for pair in pairs for part in pair))
+            return operation.value(*(value for value, _ in pairs)), operation.error(*(part for pair in pairs for part in pair))
 
-        return self.run((x, error), until, rule)
+        operation, inputs = self.nodes[until].operation, self.nodes[until].inputs
+        if isinstance(operation, Affine):
+            before, off = (x, error) if inputs[0] < 0 else self.run((x, error), inputs[0], rule)
+            return Bounded(operation.value(before), *operation.row_error(before, off))
+        value, off = self.run((x, error), until, rule)
+        return Bounded(value, off, np.ones(value.shape[1]), np.zeros(value.shape[1]))
 
     def blocks(self, count: int) -> Iterator[slice]:
         """Slices of `count` rows, each small enough for the caches."""

@@ -1,7 +1,7 @@
 """What a piecewise-linear network is made of: affine maps, kinks, maxima and sums, on float64 rows [b, size].
 
-Every operation knows four things: its value; how large the rounding of that value is (`size`, in units of the float
-epsilon); how tangents pass through it; and how an error of its input bounds the error of its output (`error`, rigorous,
+Every operation knows its value; how large the rounding of that value is (`size`, in units of the float epsilon); how
+tangents pass through it, and cotangents back; and how an error of its input bounds the error of its output (`error`, rigorous,
 in the Euclidean norm of a row).
 """
 
@@ -22,12 +22,13 @@ UNIT = np.finfo(float).eps / 2  # relative error of one rounded operation
 class Affine:
     """y = linear(x) + bias.
 
-    Fields: bias [out]; rows [out] or a number: the Euclidean norm of each output's coefficients; terms: how many of them;
+    Fields: transpose: the adjoint of `linear`; bias [out]; rows [out] or a number: the Euclidean norm of each output's coefficients; terms: how many of them;
     gain and absolute_gain: bounds of the spectral norm of the coefficients and of their absolute values; inherent [out]: the
     size of what the coefficients themselves were rounded from.
     """
 
     linear: Callable[[Array], Array]
+    transpose: Callable[[Array], Array]
     bias: Array
     rows: Any
     terms: int
@@ -36,7 +37,9 @@ class Affine:
     inherent: Any = 0.0
 
     def value(self, x: Array) -> Array:
-        return self.linear(x) + self.bias
+        y = self.linear(x)
+        y += self.bias
+        return y
 
     def size(self, x: Array, size: Array) -> Array:
         reach = min(np.sqrt(np.square(x).sum(axis=1).max()), np.sqrt(self.terms) * np.abs(x).max())
@@ -46,16 +49,19 @@ class Affine:
     def tangent(self, x: Array, dx: Array) -> Array:
         return self.linear(dx)
 
+    def cotangent(self, dy: Array, x: Array) -> tuple[Array]:
+        return (self.transpose(dy),)
+
     def error(self, x: Array, error: Array) -> Array:
         rounding = (self.terms + 2) * UNIT
         own = rounding * (self.absolute_gain * np.linalg.norm(x, axis=1) + np.linalg.norm(self.bias))
         return self.gain * error + own + rounding * np.linalg.norm(np.broadcast_to(self.inherent, self.bias.shape))
 
-    def row_error(self, x: Array, error: Array) -> Array:
-        """The same bound for every output on its own, [b, out]."""
+    def row_error(self, x: Array, error: Array) -> tuple[Array, Array, Array]:
+        """The same bound for every output on its own: reach [b], rows [out], rest [out] of reach rows + rest."""
         rounding = (self.terms + 2) * UNIT
-        reach = error + rounding * np.linalg.norm(x, axis=1)
-        return reach[:, None] * np.broadcast_to(self.rows, self.bias.shape) + rounding * (np.abs(self.bias) + self.inherent)
+        rows = np.broadcast_to(self.rows, self.bias.shape)
+        return error + rounding * np.linalg.norm(x, axis=1), rows, rounding * (np.abs(self.bias) + self.inherent)
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,9 @@ class Kink:
 
     def tangent(self, x: Array, dx: Array) -> Array:
         return np.asarray(self.slopes)[self.piece(x)] * dx
+
+    def cotangent(self, dy: Array, x: Array) -> tuple[Array]:
+        return (self.tangent(x, dy),)
 
     def error(self, x: Array, error: Array) -> Array:
         return error * max(map(abs, self.slopes)) + 4 * UNIT * np.linalg.norm(x, axis=1)
@@ -145,6 +154,12 @@ class Maximum:
         column = np.take_along_axis(index[None], self.winner(x)[..., None], axis=2)[..., 0]
         return np.where(column >= 0, np.take_along_axis(dx, np.maximum(column, 0), axis=1), 0)
 
+    def cotangent(self, dy: Array, x: Array) -> tuple[Array]:
+        winner, dx = self.winner(x), np.zeros(x.shape)
+        for k, column in enumerate(self.index.T):  # of the k-th candidates no two outputs share one
+            dx[:, column[column >= 0]] += np.where(winner == k, dy, 0)[:, column >= 0]
+        return (dx,)
+
     def error(self, x: Array, error: Array) -> Array:
         return error * np.sqrt(self.shared)
 
@@ -161,6 +176,9 @@ class Sum:
 
     def tangent(self, x: Array, dx: Array, y: Array, dy: Array) -> Array:
         return dx + dy
+
+    def cotangent(self, dy: Array, x: Array, y: Array) -> tuple[Array, Array]:
+        return dy, dy
 
     def error(self, x: Array, error_x: Array, y: Array, error_y: Array) -> Array:
         return error_x + error_y + UNIT * np.linalg.norm(x + y, axis=1)

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +30,10 @@ from analysis.linear_regions.plane.cuts import TOLERANCE
 from analysis.linear_regions.plane.merge import join
 from analysis.linear_regions.plane.subdivide import subdivide
 from analysis.linear_regions.stages import Level, choices, levels
+
+if TYPE_CHECKING:
+    from analysis.linear_regions.boundary import Decision
+    from analysis.linear_regions.certify import Certificate
 
 TOLERANCES = (1.0, 4.0, 0.25, 16.0)  # of the usual one, tried in turn where rounding makes signs inconsistent
 
@@ -197,3 +202,35 @@ class Regions:
             y, du, dv = self.graph.tangents(x, np.broadcast_to([1.0, 0.0], x.shape), np.broadcast_to([0.0, 1.0], x.shape))
             maps.append(np.stack([du, dv, y - x[:, :1] * du - x[:, 1:] * dv], axis=1))
         return np.concatenate(maps)
+
+    @cached_property
+    def boundary(self) -> Decision:
+        """The decision boundary of the network's outputs (`boundary.decision`)."""
+        from analysis.linear_regions.boundary import decision
+
+        return decision(self)
+
+    @cached_property
+    def certificate(self) -> Certificate:
+        """Whether every sign that the count rests on exceeds its rounding error (`certify.certify`)."""
+        from analysis.linear_regions.certify import certify
+
+        return certify(self)
+
+    def save(self, path: Path | str) -> None:
+        """Write the partition as plain arrays: a compressed npz with the fields of `Cells`, units, parents and maps."""
+        cells = self.cells
+        np.savez_compressed(
+            path,
+            points=cells.points,
+            ends=cells.ends,
+            offsets=cells.offsets,
+            corners=cells.corners,
+            sides=cells.sides,
+            edge_stages=self.edge_stages,
+            edge_units=self.edge_units,
+            stage_names=np.array(self.stage_names),
+            affine_maps=self.affine_maps,
+            **{f"parents_{stage}": parent for stage, parent in enumerate(self.parents)},
+            **({} if self.plane is None else {"origin": self.plane.origin, "axes": self.plane.axes}),
+        )
