@@ -5,11 +5,14 @@ Images are rows too, [*spatial, c] flattened; a convolution gathers its windows 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from analysis.linear_regions.operations import Affine, Array
 from jaxcnn.ops.geometry import Window
 
+DENSE_LIMIT = 1 << 21  # entries up to which a convolution is faster as one matrix than window by window
 SVD_LIMIT = 1 << 20  # entries of a kernel up to which its spectral norm is computed and not bounded
 
 
@@ -80,7 +83,12 @@ def conv(window: Window, channels: int, kernel: Array, bias: Array | None) -> Af
     shared = np.bincount(place[place < positions]).max()
     gain = max(np.sqrt(shared) * gains(part)[0] for part in parts)
     absolute = max(np.sqrt(shared) * np.linalg.norm(part) for part in parts)
-    return Affine(linear, transpose, np.array(full).ravel(), rows, len(parts[0]), float(gain), float(absolute))
+    windowed = Affine(linear, transpose, np.array(full).ravel(), rows, len(parts[0]), float(gain), float(absolute), scratch=place.size * channels)
+    inputs = positions * channels
+    if inputs * len(rows) > DENSE_LIMIT:
+        return windowed
+    matrix = linear(np.eye(inputs))
+    return replace(windowed, linear=lambda x: x @ matrix, transpose=lambda dy: dy @ matrix.T, scratch=1)
 
 
 def conv_transpose(window: Window, channels: int, kernel: Array, bias: Array | None) -> Affine:
@@ -106,7 +114,7 @@ def avg_pool(window: Window, channels: int, count_include_pad: bool) -> Affine:
 
     rows = np.repeat(np.sqrt(inside.sum(axis=1)) / count, channels)
     gain = float(rows.max() * np.sqrt(np.bincount(place[inside]).max()))
-    return Affine(linear, transpose, np.zeros(len(rows)), rows, place.shape[1], gain, gain)
+    return Affine(linear, transpose, np.zeros(len(rows)), rows, place.shape[1], gain, gain, scratch=place.size * channels)
 
 
 def scale(factor: Array, offset: Array, positions: int) -> Affine:

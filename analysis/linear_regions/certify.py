@@ -26,9 +26,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.linear_regions.graph import Bounded, Graph
-from analysis.linear_regions.operations import Array, Kink, Maximum
+from analysis.linear_regions.operations import UNIT, Array, Kink, Maximum, Operation
 from analysis.linear_regions.partition import Regions
+from analysis.linear_regions.plane.cells import within
 from analysis.linear_regions.plane.cuts import TOLERANCE
+
+NEAR = 1e5  # margins beyond this are not told apart
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Certificate:
 
     def __str__(self) -> str:
         if self.certified:
-            return f"certified: all {self.certain:,} signs exceed their error bounds, the closest {self.margin:.3g} times"
+            return f"certified: all {self.certain:,} signs exceed their error bounds, even the closest {self.margin:,.0f} times"
         return (
             f"not certified: of {self.certain + self.coincident + self.ambiguous:,} decisions {self.coincident:,} were taken as "
             f"exact coincidences and {self.ambiguous:,} are within rounding of the other sign"
@@ -114,53 +117,95 @@ def edge_unit(regions: Regions, first: Array) -> Array:
 def displacement(regions: Regions, labels: Labels) -> Array:
     """A bound of each vertex's distance from where its two lines truly meet, [v]; inf where they hardly cross.
 
-    Along an edge (p, q) on line v, line w through p has slope |z_w(q)| / |p - q|, so a residue r_w at p moves the
-    meeting point by r_w |p - q| / |z_w(q)|; both lines of a vertex are moved along in turn.
+    Along an edge (p, q), what ties at p in unit w has come apart by some height at q, in proportion to the distance. So
+    a residue r_w at p moves the meeting point by r_w |p - q| / height; both lines of a vertex are moved along in turn.
     """
     edge, p, q, w = crossing_lines(regions, labels)
-    residue, slope = np.zeros(len(p)), np.zeros(len(p))
-    size, off = lookup(regions, labels, np.concatenate([p, q]), np.tile(w, 2))
-    residue, height = size[: len(p)] + off[: len(p)], size[len(p) :] - off[len(p) :]
-    with np.errstate(divide="ignore"):
-        slope = np.maximum(height, 0) / regions.cells.edge_lengths[edge]
-        shift = np.where(residue > 0, residue / slope, 0)
-    corner = np.abs(regions.vertices).max(axis=1) * 4 * np.finfo(float).eps
-    along = p * labels.units + edge_unit(regions, labels.first)[edge]
-    order = np.lexsort((shift, along))
-    best = order[np.append(True, along[order[1:]] != along[order[:-1]])] if len(order) else order
-    return corner + np.bincount(p[best], weights=shift[best], minlength=len(regions.vertices))
+    tied, residue, same = ties(regions, labels, p, w, edge)
+    height = heights(regions, labels, q, w, tied)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shift = np.where(height > 0, residue * regions.cells.edge_lengths[edge] / height, np.inf)
+    shift[same & (tied.sum(axis=1) < 3)] = np.nan  # two candidates tie all along their own line
+    along = edge_unit(regions, labels.first)[edge]
+    order = np.lexsort((shift, w, along, p))  # nan last
+    key = np.stack([p, along, w])[:, order]
+    best = order[np.append(True, (key[:, 1:] != key[:, :-1]).any(axis=0))[: len(order)]]
+    total = np.bincount(p[best], weights=2 * np.nan_to_num(shift[best], nan=0, posinf=np.inf), minlength=len(regions.vertices))
+    return total + np.abs(regions.vertices).max(axis=1) * 8 * UNIT
 
 
 def crossing_lines(regions: Regions, labels: Labels) -> tuple[Array, Array, Array, Array]:
-    """For every edge end p (other end q), every unit w that bends at p but not along the edge."""
+    """Edge, its end p, its other end q and w, for every edge end and every unit w of the network that bends at p."""
     ends = regions.cells.ends
     edge = np.tile(np.arange(len(ends)), 2)
     p, q = np.concatenate([ends[:, 0], ends[:, 1]]), np.concatenate([ends[:, 1], ends[:, 0]])
     low = np.searchsorted(labels.keys, p * labels.units)
     count = np.searchsorted(labels.keys, (p + 1) * labels.units) - low
     owner = np.repeat(np.arange(len(p)), count)
-    w = labels.keys[low[owner] + np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)] % labels.units
-    other = (w != edge_unit(regions, labels.first)[edge[owner]]) & (w < labels.first[-1])
-    owner, w = owner[other], w[other]
+    w = labels.keys[low[owner] + within(count)] % labels.units
+    inner = w < labels.first[-1]
+    owner, w = owner[inner], w[inner]
     return edge[owner], p[owner], q[owner], w
 
 
-def lookup(regions: Regions, labels: Labels, vertices: Array, units: Array) -> tuple[Array, Array]:
-    """|z| of units at vertices, pair by pair, and the bounds of their rounding errors."""
-    size, off = np.zeros(len(vertices)), np.zeros(len(vertices))
+def ties(regions: Regions, labels: Labels, p: Array, w: Array, edge: Array) -> tuple[Array, Array, Array]:
+    """Which candidates of unit w tie at p, [n, candidates]; how far apart rounding may hold them, [n]; and whether w is
+    the unit of the edge itself.
+    """
+    rows, bound = rivals(regions, labels, p, w)
+    stage = np.searchsorted(labels.first, w, side="right") - 1
+    kinked = np.array([isinstance(regions.graph.nodes[node].operation, Kink) for node in regions.graph.stages])[stage]
+    leader = np.where(kinked, rows[:, 0], np.nanmax(rows, axis=1))
+    tied = np.abs(rows - leader[:, None]) <= 32 * bound[:, None]
+    low, high = np.where(tied, rows, np.inf).min(axis=1), np.where(tied, rows, -np.inf).max(axis=1)
+    return tied, high - low + 2 * bound, w == edge_unit(regions, labels.first)[edge]
+
+
+def heights(regions: Regions, labels: Labels, q: Array, w: Array, tied: Array) -> Array:
+    """How far apart the tied candidates are at q, at least."""
+    rows, bound = rivals(regions, labels, q, w)
+    return np.where(tied, rows, -np.inf).max(axis=1) - np.where(tied, rows, np.inf).min(axis=1) - 2 * bound
+
+
+def rivals(regions: Regions, labels: Labels, vertices: Array, units: Array) -> tuple[Array, Array]:
+    """What unit w compares at vertex v, pair by pair, [n, most] filled up with nan, and a bound of the rounding, [n].
+
+    A kink compares its value with its thresholds, a maximum its candidates.
+    """
+    operations = [regions.graph.nodes[node].operation for node in regions.graph.stages]
+    most = max((compared(operation) for operation in operations), default=1)
+    rows, off = np.full((len(vertices), most), np.nan), np.zeros(len(vertices))
     order = np.argsort(vertices, kind="stable")
-    for block in regions.graph.blocks(len(regions.vertices)):
-        points = regions.vertices[block]
-        start, stop = np.searchsorted(vertices[order], [block.start, block.start + len(points)])
-        pairs = order[start:stop]
-        stage = np.searchsorted(labels.first, units[pairs], side="right") - 1
+    cuts = np.searchsorted(vertices[order], np.arange(0, len(regions.vertices) + regions.graph.rows, regions.graph.rows))
+    stage = np.searchsorted(labels.first, units, side="right") - 1
+    placed = 16 * UNIT * np.abs(regions.vertices).max()  # coordinates are rounded too
+    for block, start, stop in zip(regions.graph.blocks(len(regions.vertices)), cuts[:-1], cuts[1:], strict=False):
+        pairs, points = order[start:stop], regions.vertices[block]
         for s, node in enumerate(regions.graph.stages):
-            mine = pairs[stage == s]
-            if len(mine):
-                measured = deciding(regions.graph, node, points, np.zeros(len(points)))
-                row, column = vertices[mine] - block.start, units[mine] - labels.first[s]
-                size[mine], off[mine] = measured.value[row, column], measured.at(row, column)
-    return size, off
+            mine = pairs[stage[pairs] == s]
+            z = regions.graph.bounded(points, np.full(len(points), placed), regions.graph.nodes[node].inputs[0])
+            row, column = vertices[mine] - block.start, units[mine] - labels.first[s]
+            rows[mine, : compared(operations[s])], off[mine] = contest(operations[s], z, row, column)
+    return rows, off
+
+
+def compared(operation: Operation) -> int:
+    if isinstance(operation, Kink):
+        return 1 + len(operation.thresholds)
+    assert isinstance(operation, Maximum)
+    return operation.index.shape[1] + operation.floor
+
+
+def contest(operation: Operation, z: Bounded, row: Array, column: Array) -> tuple[Array, Array]:
+    if isinstance(operation, Kink):
+        levels = np.broadcast_to(operation.thresholds, (len(row), len(operation.thresholds)))
+        return np.concatenate([z.value[row, column, None], levels], axis=1), z.at(row, column)
+    assert isinstance(operation, Maximum)
+    candidates = operation.index[column]  # [n, candidates]
+    present = candidates >= 0
+    values = np.where(present, z.value[row[:, None], candidates], np.nan)
+    bound = np.where(present, z.at(row[:, None], candidates), 0).max(axis=1, initial=0)
+    return np.concatenate([values, np.zeros((len(row), 1))], axis=1) if operation.floor else values, bound
 
 
 def deciding(graph: Graph, node: int, points: Array, error: Array) -> Bounded:
@@ -174,9 +219,8 @@ def deciding(graph: Graph, node: int, points: Array, error: Array) -> Bounded:
             distance = np.minimum(distance, np.abs(z.value - threshold))
         return Bounded(distance, z.reach, z.rows, z.rest)
     assert isinstance(operation, Maximum)
-    best = np.sort(operation.candidates(z.value), axis=2)[..., -2:]
     rows, rest = (2 * np.where(operation.index >= 0, part[operation.index], 0).max(axis=1) for part in (z.rows, z.rest))
-    return Bounded(best[..., 1] - best[..., 0] if best.shape[2] > 1 else np.full(best.shape[:2], np.inf), z.reach, rows, rest)
+    return Bounded(operation.lead(z.value), z.reach, rows, rest)
 
 
 def checked(
@@ -186,21 +230,17 @@ def checked(
     points, error = regions.vertices[block], off[block]
     z = deciding(regions.graph, node, points, np.where(np.isfinite(error), error, 0))
     wild = ~np.isfinite(error)
-    reach = np.max(z.reach)
-    near = z.value <= 16 * (reach * z.rows + z.rest)
+    near = z.value <= NEAR * (np.max(z.reach) * z.rows + z.rest)
     near[wild] = True
     row, column = np.nonzero(near)
-    open_ = ~labels.explain(block.start + row, labels.first[stage] + column)
-    row, column = row[open_], column[open_]
-    explained = len(open_) - len(row)
-    bound = np.where(wild[row], np.inf, z.at(row, column))
-    size = z.value[row, column]
+    unexplained = ~labels.explain(block.start + row, labels.first[stage] + column)
+    explained = np.count_nonzero(~unexplained)
+    row, column = row[unexplained], column[unexplained]
+    size, bound = z.value[row, column], np.where(wild[row], np.inf, z.at(row, column))
     doubtful = size <= bound
     exact = size[doubtful] <= TOLERANCE * tolerated(regions.graph, node, points)[column[doubtful]]
     counts = np.array([z.value.size - explained - doubtful.sum(), exact.sum(), (~exact).sum()])
-    with np.errstate(divide="ignore"):
-        least = (size / bound)[~doubtful].min(initial=np.inf)
-    return counts, least
+    return counts, (size[~doubtful] / bound[~doubtful]).min(initial=NEAR)
 
 
 def tolerated(graph: Graph, node: int, points: Array) -> Array:

@@ -18,7 +18,7 @@ from analysis.linear_regions.affine import dense
 from analysis.linear_regions.domain import Plane
 from analysis.linear_regions.operations import RELU, Affine, Array, Kink, Maximum, Operation, Sum
 
-BLOCK = 1 << 20  # floats of the widest layer in a block of rows
+BLOCK = 1 << 18  # floats of the widest layer in a block of rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +129,12 @@ class Graph:
 
     def blocks(self, count: int) -> Iterator[slice]:
         """Slices of `count` rows, each small enough for the caches."""
-        step = max(1, BLOCK // self.width)
-        return (slice(start, start + step) for start in range(0, count, step))
+        return (slice(start, start + self.rows) for start in range(0, count, self.rows))
+
+    @property
+    def rows(self) -> int:
+        """How many examples to run at a time."""
+        return max(1, BLOCK // self.width)
 
     def on(self, plane: Plane) -> Graph:
         """The network as a function of plane coordinates: everything before the first kink becomes one affine map."""

@@ -91,10 +91,8 @@ class Trace:
 
     def add(self, name: str, operation: Operation, inputs: tuple[Symbol, ...], example: Shape) -> Symbol:
         self.nodes.append(Node(name, operation, tuple(symbol.node for symbol in inputs)))
-        if isinstance(operation, Maximum):
-            self.width = max(self.width, operation.index.size)
-        elif isinstance(operation, Affine):
-            self.width = max(self.width, min(operation.terms, 64) * int(np.prod(example)) // max(example[-1], 1))
+        if isinstance(operation, Affine):
+            self.width = max(self.width, operation.scratch)
         return self.symbol(len(self.nodes) - 1, example)
 
     def visit(self, path: str, layer: Network, x: Any) -> Symbol:

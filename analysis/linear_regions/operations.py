@@ -24,7 +24,7 @@ class Affine:
 
     Fields: transpose: the adjoint of `linear`; bias [out]; rows [out] or a number: the Euclidean norm of each output's coefficients; terms: how many of them;
     gain and absolute_gain: bounds of the spectral norm of the coefficients and of their absolute values; inherent [out]: the
-    size of what the coefficients themselves were rounded from.
+    size of what the coefficients themselves were rounded from; scratch: floats that one row takes on its way.
     """
 
     linear: Callable[[Array], Array]
@@ -35,6 +35,7 @@ class Affine:
     gain: float
     absolute_gain: float
     inherent: Any = 0.0
+    scratch: int = 1
 
     def value(self, x: Array) -> Array:
         y = self.linear(x)
@@ -131,20 +132,37 @@ class Maximum:
         counts = np.bincount(self.index[self.index >= 0])
         object.__setattr__(self, "shared", int(counts.max()))
 
-    def candidates(self, x: Array) -> Array:
-        """[b, out, candidates], the constant 0 last if it competes, -inf where there is none."""
-        z = np.where(self.index >= 0, x[:, self.index], -np.inf)
-        return np.concatenate([z, np.zeros((*z.shape[:2], 1))], axis=2) if self.floor else z
+    def candidate(self, x: Array, k: int) -> Array:
+        """The k-th candidate of every output, -inf where there is none, [b, out]."""
+        column = self.index[:, k]
+        z = np.take(x, np.maximum(column, 0), axis=1)
+        z[:, column < 0] = -np.inf
+        return z
 
     def value(self, x: Array) -> Array:
-        return self.candidates(x).max(axis=2)
+        best = self.candidate(x, 0)
+        for k in range(1, self.index.shape[1]):
+            np.maximum(best, self.candidate(x, k), out=best)
+        return np.maximum(best, 0, out=best) if self.floor else best
 
     def winner(self, x: Array) -> Array:
-        """Which candidate is largest, [b, out]; the floor wins ties, then the first."""
-        z = self.candidates(x)
-        if self.floor:
-            z[..., -1] = np.nextafter(0, 1)
-        return z.argmax(axis=2)
+        """Which candidate is largest, int8 [b, out]; the floor wins ties and is one more than the last, else the first."""
+        best = self.value(x)
+        found = np.full(best.shape, self.index.shape[1], np.int8)
+        for k in reversed(range(self.index.shape[1])):
+            wins = self.candidate(x, k) == best
+            found[wins & (best > 0) if self.floor else wins] = k
+        return found
+
+    def lead(self, x: Array) -> Array:
+        """By how much the winner leads before the next, [b, out]; inf where it has no rival."""
+        rows = [self.candidate(x, k) for k in range(self.index.shape[1])]
+        rows += [np.zeros_like(rows[0])] * self.floor + [np.full_like(rows[0], -np.inf)]
+        best, second = np.maximum(rows[0], rows[1]), np.minimum(rows[0], rows[1])
+        for row in rows[2:]:
+            np.maximum(second, np.minimum(best, row), out=second)
+            np.maximum(best, row, out=best)
+        return best - second
 
     def size(self, x: Array, size: Array) -> Array:
         return np.where(self.index >= 0, size[self.index], 0).max(axis=1)

@@ -111,7 +111,7 @@ def cut_stage(graph: Graph, node: int, stage: int, cells: Cells, lines: Lines) -
 def cut_level(cells: Cells, level: Level, first_line: int) -> tuple[Cells, Array]:
     for factor in TOLERANCES:
         try:
-            return subdivide(cells, level.measure, len(level.units), first_line, factor * TOLERANCE)
+            return subdivide(cells, level.measure, len(level.units), first_line, factor * TOLERANCE, level.rows)
         except InconsistentSigns as reason:
             problem = reason
     raise problem

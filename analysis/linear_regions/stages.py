@@ -8,6 +8,7 @@ every window has the same winner are one again (`partition` joins them).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -21,10 +22,13 @@ Slot = frozenset[int]
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """Lines to be drawn at once: their values and rounding sizes at points, and the unit [n] that each belongs to."""
+    """Lines to be drawn at once: their values and rounding sizes at points, the unit [n] that each belongs to, and how
+    many points to measure at a time.
+    """
 
     measure: Measure
     units: Array
+    rows: int
 
 
 def levels(graph: Graph, node: int) -> list[Level]:
@@ -44,7 +48,7 @@ def kink_level(graph: Graph, source: int, kink: Kink) -> Level:
         z = np.concatenate([z - threshold for threshold in kink.thresholds], axis=1)
         return z, np.concatenate([scale + abs(threshold) for threshold in kink.thresholds])
 
-    return Level(measure, np.tile(np.arange(size), len(kink.thresholds)))
+    return Level(measure, np.tile(np.arange(size), len(kink.thresholds)), graph.rows)
 
 
 def maximum_level(graph: Graph, source: int, matches: dict[tuple[Slot, Slot], int]) -> Level:
@@ -54,12 +58,20 @@ def maximum_level(graph: Graph, source: int, matches: dict[tuple[Slot, Slot], in
         z, scale = graph.sized(points, source)
         rows = np.concatenate([z, np.full((len(z), 1), -np.inf), np.zeros((len(z), 1))], axis=1)  # NOBODY, FLOOR
         size = np.concatenate([scale, [0.0, 0.0]])
-        difference = rows[:, left].max(axis=2) - rows[:, right].max(axis=2)
-        return difference, np.maximum(size[left].max(axis=1), size[right].max(axis=1))
+        return largest(rows, left) - largest(rows, right), np.maximum(size[left].max(axis=1), size[right].max(axis=1))
 
-    return Level(measure, np.array(list(matches.values())))
+    return Level(measure, np.array(list(matches.values())), graph.rows)
 
 
+def largest(rows: Array, columns: Array) -> Array:
+    """The largest of some columns, [b, lines] for columns [lines, widest]."""
+    best = np.take(rows, columns[:, 0], axis=1)
+    for column in columns.T[1:]:
+        np.maximum(best, np.take(rows, column, axis=1), out=best)
+    return best
+
+
+@lru_cache(maxsize=64)
 def tournament(operation: Maximum) -> list[dict[tuple[Slot, Slot], int]]:
     """Rounds of matches between sets of candidates, each with the output it is fought for; the same match of two
     windows that overlap is fought once.
@@ -93,4 +105,4 @@ def choices(graph: Graph, node: int, points: Array) -> Array:
     """What a stage decides at points: the piece of each unit's kink or the winner of each window, int8 [n, units]."""
     operation, source = graph.nodes[node].operation, graph.nodes[node].inputs[0]
     z = graph.value(points, source)
-    return operation.piece(z) if isinstance(operation, Kink) else operation.winner(z).astype(np.int8)
+    return operation.piece(z) if isinstance(operation, Kink) else operation.winner(z)

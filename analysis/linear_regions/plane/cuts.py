@@ -23,7 +23,7 @@ from analysis.linear_regions.plane.cells import Array, Cells, starts
 Measure = Callable[[Array], tuple[Array, Array]]  # points [b, 2] -> values [b, n], size of their terms [n]
 
 TOLERANCE = 1e-13
-BLOCK = 1 << 20  # values of a block of vertices: stays in cache
+BLOCK = 1 << 18  # values or words looked at together: stays in cache
 KEEP = 1 << 25  # values kept for a whole layer (256 MB); beyond, they are computed again where a cut needs them
 
 
@@ -44,9 +44,9 @@ class Signs:
         return (bit & np.uint64(1)).astype(bool)
 
 
-def signs(points: Array, measure: Measure, lines: int, tolerance: float = TOLERANCE) -> Signs:
-    """Evaluate every line at every vertex, in blocks."""
-    step = max(1, BLOCK // lines)
+def signs(points: Array, measure: Measure, lines: int, tolerance: float, rows: int) -> Signs:
+    """Evaluate every line at every vertex, at most `rows` vertices at a time."""
+    step = max(1, min(rows, BLOCK // lines))
     keep = len(points) * lines <= KEEP
     words, zero_vertices, zero_lines, kept, size = [], [], [], [], np.zeros(lines)
     for start in range(0, len(points), step):

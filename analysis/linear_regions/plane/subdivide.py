@@ -47,11 +47,11 @@ class Pieces:
 
 
 def subdivide(
-    cells: Cells, measure: Measure, lines: int, first_line: int = 0, tolerance: float = TOLERANCE
+    cells: Cells, measure: Measure, lines: int, first_line: int = 0, tolerance: float = TOLERANCE, rows: int = 4096
 ) -> tuple[Cells, Array]:
     """Cut `cells` by the zero sets of `lines` functions that are affine on every cell.
 
-    `measure` gives their values at points [b, 2] and the size of the terms these were summed from. New edges are named
+    `measure` gives their values at points [b, 2], b at most `rows`, and the size of the terms these were summed from. New edges are named
     `first_line` + line. Returns the new cells and, for each, the old cell it lies in.
 
     >>> square = Cells.polygon(np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]))
@@ -59,7 +59,7 @@ def subdivide(
     >>> subdivide(square, cross, 2)[0].areas.tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
-    s = signs(cells.points, measure, lines, tolerance)
+    s = signs(cells.points, measure, lines, tolerance, rows)
     found = cut(cells, s, tolerance)
     untouched = grazing(cells, s)
     active = cut_cells(cells, found, untouched)
