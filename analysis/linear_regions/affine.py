@@ -21,7 +21,16 @@ def dense(kernel: Array, bias: Array | float = 0.0, inherent: Array | float = 0.
     inputs, outputs = kernel.shape
     gain, absolute = gains(kernel)
     bias = np.array(np.broadcast_to(bias, (outputs,)))
-    return Affine(lambda x: x @ kernel, lambda dy: dy @ kernel.T, bias, np.linalg.norm(kernel, axis=0), inputs, gain, absolute, inherent)
+    return Affine(
+        lambda x: x @ kernel,
+        lambda dy: dy @ kernel.T,
+        bias,
+        np.linalg.norm(kernel, axis=0),
+        inputs,
+        gain,
+        absolute,
+        inherent,
+    )
 
 
 def gains(kernel: Array) -> tuple[float, float]:
@@ -61,7 +70,7 @@ def scatter(windows: Array, place: Array, positions: int) -> Array:
 
 
 def conv(window: Window, channels: int, kernel: Array, bias: Array | None) -> Affine:
-    """The cross-correlation of `jaxcnn.ops.conv`: kernel [*window, channels // groups, k], bias None, [k] or [*output, k]."""
+    """`jaxcnn.ops.conv`: kernel [*window, channels // groups, k], bias None, [k] or [*output, k]."""
     place, groups = places(window), window.groups
     positions, features = int(np.prod(window.input)), kernel.shape[-1]
     matrix = kernel.reshape(-1, channels // groups, groups, features // groups)  # [taps, c/g, g, k/g]
@@ -70,7 +79,9 @@ def conv(window: Window, channels: int, kernel: Array, bias: Array | None) -> Af
     def linear(x: Array) -> Array:
         windows = gather(x, place, positions, channels).reshape(len(x), *place.shape, groups, channels // groups)
         tables = (windows[:, :, :, g].reshape(len(x), len(place), len(parts[0])) for g in range(groups))
-        return np.concatenate([table @ part for table, part in zip(tables, parts, strict=True)], axis=2).reshape(len(x), -1)
+        return np.concatenate([table @ part for table, part in zip(tables, parts, strict=True)], axis=2).reshape(
+            len(x), -1
+        )
 
     def transpose(dy: Array) -> Array:
         table = dy.reshape(len(dy), len(place), groups, -1)
@@ -83,7 +94,16 @@ def conv(window: Window, channels: int, kernel: Array, bias: Array | None) -> Af
     shared = np.bincount(place[place < positions]).max()
     gain = max(np.sqrt(shared) * gains(part)[0] for part in parts)
     absolute = max(np.sqrt(shared) * np.linalg.norm(part) for part in parts)
-    windowed = Affine(linear, transpose, np.array(full).ravel(), rows, len(parts[0]), float(gain), float(absolute), scratch=place.size * channels)
+    windowed = Affine(
+        linear,
+        transpose,
+        np.array(full).ravel(),
+        rows,
+        len(parts[0]),
+        float(gain),
+        float(absolute),
+        scratch=place.size * channels,
+    )
     inputs = positions * channels
     if inputs * len(rows) > DENSE_LIMIT:
         return windowed
@@ -114,7 +134,9 @@ def avg_pool(window: Window, channels: int, count_include_pad: bool) -> Affine:
 
     rows = np.repeat(np.sqrt(inside.sum(axis=1)) / count, channels)
     gain = float(rows.max() * np.sqrt(np.bincount(place[inside]).max()))
-    return Affine(linear, transpose, np.zeros(len(rows)), rows, place.shape[1], gain, gain, scratch=place.size * channels)
+    return Affine(
+        linear, transpose, np.zeros(len(rows)), rows, place.shape[1], gain, gain, scratch=place.size * channels
+    )
 
 
 def scale(factor: Array, offset: Array, positions: int) -> Affine:

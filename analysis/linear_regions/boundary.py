@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 
 from analysis.linear_regions.graph import Graph, Node
-from analysis.linear_regions.operations import RELU, Array, Maximum
+from analysis.linear_regions.operations import RELU, Array, Maximum, Operation
 from analysis.linear_regions.partition import Lines, Regions, cut_stage
 from analysis.linear_regions.plane.cells import Cells
-from analysis.linear_regions.stages import choices
+from analysis.linear_regions.stages import chosen
 
 CHUNK = 1 << 20  # pairs of a point and a segment looked at together
 
@@ -65,13 +65,16 @@ def decision(regions: Regions) -> Decision:
     >>> round(found.length, 6), found.class_areas.tolist()
     (2.828427, [2.0, 2.0])
     """
-    graph = classifier(regions.graph)
-    node = len(graph.nodes) - 1
+    graph = regions.graph
+    outputs = [graph.value(regions.vertices[block]) for block in graph.blocks(len(regions.vertices))]
+    known = Known.of(graph, regions.vertices, np.concatenate(outputs))
+    last = classifier(Graph((Node("outputs", known, (-1,)),), 2, known.rows.shape[1]))
     first = len(regions.line_unit)
-    cells, region, _ = cut_stage(graph, node, len(regions.parents), regions.cells, Lines(regions.line_stage, regions.line_unit))
-    classes = np.empty(cells.count, np.int64)
-    for block in graph.blocks(cells.count):
-        classes[block] = choices(graph, node, cells.centres[block])[:, 0]
+    cells, region, _ = cut_stage(
+        last, 1, len(regions.parents), regions.cells, Lines(regions.line_stage, regions.line_unit)
+    )
+    at_centre = np.einsum("ni,nio->no", np.insert(cells.centres, 2, 1.0, axis=1), regions.affine_maps[region])
+    classes = chosen(last.nodes[1].operation, at_centre)[:, 0].astype(np.int64)
     return Decision(cells, region, classes, np.nonzero(cells.lines >= first)[0])
 
 
@@ -81,6 +84,36 @@ def classifier(graph: Graph) -> Graph:
     outputs = graph.size_of(last)
     operation = RELU if outputs == 1 else Maximum(np.arange(outputs)[None])
     return replace(graph, nodes=(*graph.nodes, Node("class", operation, (last,))))
+
+
+@dataclass(frozen=True, eq=False)
+class Known(Operation):
+    """The network as one operation that remembers its outputs at some points: a tournament asks for them often.
+
+    keys [n]: the points as complex numbers, sorted; rows [n, outputs].
+    """
+
+    graph: Graph
+    keys: Array
+    rows: Array
+
+    @staticmethod
+    def of(graph: Graph, points: Array, rows: Array) -> Known:
+        keys = points[:, 0] + 1j * points[:, 1]
+        order = np.argsort(keys)
+        return Known(graph, keys[order], rows[order])
+
+    def value(self, x: Array) -> Array:
+        keys = x[:, 0] + 1j * x[:, 1]
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        result, new = self.rows[at], self.keys[at] != keys
+        for block in self.graph.blocks(int(np.count_nonzero(new))):
+            rows = np.nonzero(new)[0][block]
+            result[rows] = self.graph.value(x[rows])
+        return result
+
+    def size(self, x: Array, size: Array) -> Array:
+        return self.graph.sized(x[: self.graph.rows], len(self.graph.nodes) - 1)[1]
 
 
 def distances(points: Array, segments: Array) -> Array:

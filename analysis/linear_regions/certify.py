@@ -22,6 +22,7 @@ The count is certified where every decision is certain.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -45,14 +46,18 @@ class Certificate:
     displacement: float  # the largest bound of a vertex's error, in plane units
 
     @property
+    def decisions(self) -> int:
+        return self.certain + self.coincident + self.ambiguous
+
+    @property
     def certified(self) -> bool:
         return self.coincident == 0 and self.ambiguous == 0
 
     def __str__(self) -> str:
         if self.certified:
-            return f"certified: all {self.certain:,} signs exceed their error bounds, even the closest {self.margin:,.0f} times"
+            return f"certified: all {self.certain:,} signs exceed their error bounds, {self.margin:,.0f} times or more"
         return (
-            f"not certified: of {self.certain + self.coincident + self.ambiguous:,} decisions {self.coincident:,} were taken as "
+            f"not certified: of {self.decisions:,} decisions {self.coincident:,} were taken as "
             f"exact coincidences and {self.ambiguous:,} are within rounding of the other sign"
         )
 
@@ -71,10 +76,8 @@ def certify(regions: Regions) -> Certificate:
     totals = np.zeros(3, np.int64)
     margin = np.inf
     for block in regions.graph.blocks(len(regions.vertices)):
-        for stage, node in enumerate(regions.graph.stages):
-            counts, least = checked(regions, labels, off, block, stage, node)
-            totals += counts
-            margin = min(margin, least)
+        counts, least = checked(regions, labels, off, block)
+        totals, margin = totals + counts, min(margin, least)
     totals[1] += labels.surplus
     largest = float(off[np.isfinite(off)].max(initial=0))
     return Certificate(int(totals[0]), int(totals[1]), int(totals[2]), float(margin), largest)
@@ -130,7 +133,9 @@ def displacement(regions: Regions, labels: Labels) -> Array:
     order = np.lexsort((shift, w, along, p))  # nan last
     key = np.stack([p, along, w])[:, order]
     best = order[np.append(True, (key[:, 1:] != key[:, :-1]).any(axis=0))[: len(order)]]
-    total = np.bincount(p[best], weights=2 * np.nan_to_num(shift[best], nan=0, posinf=np.inf), minlength=len(regions.vertices))
+    total = np.bincount(
+        p[best], weights=2 * np.nan_to_num(shift[best], nan=0, posinf=np.inf), minlength=len(regions.vertices)
+    )
     return total + np.abs(regions.vertices).max(axis=1) * 8 * UNIT
 
 
@@ -176,14 +181,16 @@ def rivals(regions: Regions, labels: Labels, vertices: Array, units: Array) -> t
     most = max((compared(operation) for operation in operations), default=1)
     rows, off = np.full((len(vertices), most), np.nan), np.zeros(len(vertices))
     order = np.argsort(vertices, kind="stable")
-    cuts = np.searchsorted(vertices[order], np.arange(0, len(regions.vertices) + regions.graph.rows, regions.graph.rows))
+    cuts = np.searchsorted(
+        vertices[order], np.arange(0, len(regions.vertices) + regions.graph.rows, regions.graph.rows)
+    )
     stage = np.searchsorted(labels.first, units, side="right") - 1
     placed = 16 * UNIT * np.abs(regions.vertices).max()  # coordinates are rounded too
     for block, start, stop in zip(regions.graph.blocks(len(regions.vertices)), cuts[:-1], cuts[1:], strict=False):
         pairs, points = order[start:stop], regions.vertices[block]
-        for s, node in enumerate(regions.graph.stages):
+        measured = regions.graph.bounded(points, np.full(len(points), placed), regions.graph.sources)
+        for s, z in enumerate(measured):
             mine = pairs[stage[pairs] == s]
-            z = regions.graph.bounded(points, np.full(len(points), placed), regions.graph.nodes[node].inputs[0])
             row, column = vertices[mine] - block.start, units[mine] - labels.first[s]
             rows[mine, : compared(operations[s])], off[mine] = contest(operations[s], z, row, column)
     return rows, off
@@ -208,39 +215,39 @@ def contest(operation: Operation, z: Bounded, row: Array, column: Array) -> tupl
     return np.concatenate([values, np.zeros((len(row), 1))], axis=1) if operation.floor else values, bound
 
 
-def deciding(graph: Graph, node: int, points: Array, error: Array) -> Bounded:
+def checked(regions: Regions, labels: Labels, off: Array, block: slice) -> tuple[Array, float]:
+    """Certain, coincident and ambiguous decisions at a block of vertices, and the least margin."""
+    graph, points, wild = regions.graph, regions.vertices[block], ~np.isfinite(off[block])
+    totals, margin = np.zeros(3, np.int64), NEAR
+    measured = graph.bounded(points, np.where(wild, 0, off[block]), graph.sources)
+    for stage, (node, z) in enumerate(zip(graph.stages, measured, strict=True)):
+        z = apart(graph.nodes[node].operation, z)
+        near = z.value <= NEAR * (np.max(z.reach) * z.rows + z.rest)
+        near[wild] = True
+        row, column = np.nonzero(near)
+        unexplained = ~labels.explain(block.start + row, labels.first[stage] + column)
+        explained = np.count_nonzero(~unexplained)
+        row, column = row[unexplained], column[unexplained]
+        size, bound = z.value[row, column], np.where(wild[row], np.inf, z.at(row, column))
+        doubtful = size <= bound
+        exact = np.zeros(0, bool)
+        if doubtful.any():
+            exact = size[doubtful] <= TOLERANCE * tolerated(graph, node, points)[column[doubtful]]
+        totals += np.array([z.value.size - explained - doubtful.sum(), exact.sum(), (~exact).sum()])
+        margin = (size[~doubtful] / bound[~doubtful]).min(initial=margin)
+    return totals, margin
+
+
+def apart(operation: Operation, z: Bounded) -> Bounded:
     """How far every unit of a stage is from bending, [b, units], with error bounds: |z - threshold|, or by how much a
-    window's winner leads."""
-    operation, source = graph.nodes[node].operation, graph.nodes[node].inputs[0]
-    z = graph.bounded(points, error, source)
+    window's winner leads.
+    """
     if isinstance(operation, Kink):
-        distance = np.abs(z.value - operation.thresholds[0])
-        for threshold in operation.thresholds[1:]:
-            distance = np.minimum(distance, np.abs(z.value - threshold))
-        return Bounded(distance, z.reach, z.rows, z.rest)
+        distances = (np.abs(z.value - threshold) for threshold in operation.thresholds)
+        return Bounded(reduce(np.minimum, distances), z.reach, z.rows, z.rest)
     assert isinstance(operation, Maximum)
     rows, rest = (2 * np.where(operation.index >= 0, part[operation.index], 0).max(axis=1) for part in (z.rows, z.rest))
     return Bounded(operation.lead(z.value), z.reach, rows, rest)
-
-
-def checked(
-    regions: Regions, labels: Labels, off: Array, block: slice, stage: int, node: int
-) -> tuple[Array, float]:
-    """Certain, coincident and ambiguous decisions of one stage at a block of vertices, and the least margin."""
-    points, error = regions.vertices[block], off[block]
-    z = deciding(regions.graph, node, points, np.where(np.isfinite(error), error, 0))
-    wild = ~np.isfinite(error)
-    near = z.value <= NEAR * (np.max(z.reach) * z.rows + z.rest)
-    near[wild] = True
-    row, column = np.nonzero(near)
-    unexplained = ~labels.explain(block.start + row, labels.first[stage] + column)
-    explained = np.count_nonzero(~unexplained)
-    row, column = row[unexplained], column[unexplained]
-    size, bound = z.value[row, column], np.where(wild[row], np.inf, z.at(row, column))
-    doubtful = size <= bound
-    exact = size[doubtful] <= TOLERANCE * tolerated(regions.graph, node, points)[column[doubtful]]
-    counts = np.array([z.value.size - explained - doubtful.sum(), exact.sum(), (~exact).sum()])
-    return counts, (size[~doubtful] / bound[~doubtful]).min(initial=NEAR)
 
 
 def tolerated(graph: Graph, node: int, points: Array) -> Array:

@@ -39,13 +39,13 @@ class Config:
     """Partitions drawn during training, as an animation, for a toy problem (0: before and after only)."""
 
     gallery: bool = False
-    """For a toy problem with two inputs: boundaries of networks with 4, 8, 16 and 64 units in each layer, side by side."""
+    """For a toy problem in the plane: boundaries of networks with 4, 8, 16 and 64 units per layer, side by side."""
 
     colours: tuple[Colour, ...] = ("birth", "class", "gradient", "kink")
     """What the pictures show: layer of birth, largest output, norm of the gradient, kink strength of edges."""
 
-    margin: float = 0.25
-    """How far the square goes beyond the three examples, as a share of their extent."""
+    margin: float = 0.15
+    """How far the picture goes beyond the triangle of the three examples, as a share of its size."""
 
     budget: float = 2.0
     """Memory to stay within (GB); a partition expected to need more is counted in tiles and not drawn."""
@@ -64,11 +64,17 @@ class Config:
         """
         if self.run is not None and self.network is not None:
             raise UserError("--run and --network: give one of them; a run already says which network it trained")
-        for flag, value in (("units", min(self.units, default=0)), ("steps", self.steps), ("colours", len(self.colours))):
+        for flag, value in (
+            ("units", min(self.units, default=0)),
+            ("steps", self.steps),
+            ("colours", len(self.colours)),
+        ):
             if value < 1:
                 raise UserError(f"--{flag}: must be at least 1 everywhere, got {getattr(self, flag)}")
         if len(set(self.examples)) < 3 or min(self.examples) < 0:
-            raise UserError(f"--examples {' '.join(map(str, self.examples))}: must be three different numbers from 0 on")
+            raise UserError(
+                f"--examples {' '.join(map(str, self.examples))}: must be three different numbers from 0 on"
+            )
         for flag in ("frames", "margin"):
             if not getattr(self, flag) >= 0:
                 raise UserError(f"--{flag} {getattr(self, flag)}: must not be negative")

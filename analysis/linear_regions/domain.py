@@ -1,6 +1,6 @@
 """Where regions are looked for: a convex polygon in a plane of input space.
 
-    x(u, v) = origin + u axes[0] + v axes[1]
+x(u, v) = origin + u axes[0] + v axes[1]
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Plane:
         object.__setattr__(self, "axes", axes)
         if axes.shape != (2, *origin.shape):
             raise ValueError(
-                f"plane: axes have shape {axes.shape} but an origin of shape {origin.shape} needs {(2, *origin.shape)}; "
+                f"plane: axes of shape {axes.shape} do not go with an origin of shape {origin.shape}; "
                 f"stack two directions of the origin's shape"
             )
         if not (np.isfinite(origin).all() and np.isfinite(axes).all()):
@@ -55,7 +55,7 @@ class Plane:
         return self.origin + np.tensordot(points, self.axes, axes=1)
 
     def project(self, inputs: Array) -> tuple[Array, Array]:
-        """Coordinates [n, 2] of the nearest points in the plane, and the distances [n] of inputs [n, *example] to it."""
+        """Coordinates [n, 2] of the points nearest to inputs [n, *example], and the distances [n] to these."""
         offset = (np.asarray(inputs, float) - self.origin).reshape(len(inputs), -1)
         axes = self.axes.reshape(2, -1)
         coordinates = np.linalg.lstsq(axes.T, offset.T, rcond=None)[0].T
@@ -86,11 +86,14 @@ def box(low: float, high: float) -> Array:
     return np.array([[low, low], [high, low], [high, high], [low, high]], float)
 
 
-def around(points: Array, margin: float = 0.25) -> Array:
-    """The square about some points [n, 2], with a margin on each side as a share of their extent."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    centre, half = (low + high) / 2, (0.5 + margin) * (high - low).max()
-    return centre + half * box(-1, 1)
+def around(points: Array, margin: float = 0.15) -> Array:
+    """The triangle of three points [3, 2], enlarged about its centre by a margin on each side as a share of its size.
+
+    >>> around(np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]]), 1.0).tolist()
+    [[-1.0, -1.0], [5.0, -1.0], [-1.0, 5.0]]
+    """
+    centre = points.mean(axis=0)
+    return centre + (1 + margin) * (points - centre)
 
 
 def regular(sides: int, radius: float = 1.0) -> Array:
@@ -128,6 +131,6 @@ def polygon(domain: Sequence[Sequence[float]] | Array) -> Array:
     total = np.arctan2(turn, (sides * after).sum(axis=1)).sum()
     if (turn <= limit).any() or not np.isclose(total, 2 * np.pi):
         raise ValueError(
-            "domain: the polygon is not strictly convex; remove corners on a straight side, or split it into convex parts"
+            "domain: the polygon is not strictly convex; remove corners on straight sides, or split it into convex parts"
         )
     return corners

@@ -1,7 +1,7 @@
 r"""How many regions a random network has, before looking: expectations at initialisation, and worst-case bounds.
 
-Weights are Gaussian of variance sw2 / fan_in, biases of variance sb2, a = leaky slope, kappa = sw2 (1 + a^2) / 2. On the
-plane x = o + u B the pre-activations of layer l are, for wide layers, independent Gaussian fields with
+Weights are Gaussian of variance sw2 / fan_in, biases of variance sb2, a = leaky slope, kappa = sw2 (1 + a^2) / 2. On
+the plane x = o + u B the pre-activations of layer l are, for wide layers, independent Gaussian fields with
 
     q_1 = sw2 |x|^2 / n_0 + sb2     S_1 = sw2 B B^T / n_0     r_1 = sw2 B x / n_0      (variance, and its derivatives)
     q_l+1 = kappa q_l + sb2         S_l+1 = kappa S_l         r_l+1 = kappa r_l
@@ -127,7 +127,7 @@ def quadrature(low: float, high: float) -> tuple[Array, Array]:
 
 
 def inside(domain: Array) -> tuple[Array, Array]:
-    """Points and weights of an integral over a convex polygon: a fan of triangles about its centre, squares folded up."""
+    """Points and weights of an integral over a convex polygon: a fan of triangles about its centre."""
     t, w = quadrature(0.0, 1.0)
     s, v = np.repeat(t, len(t)), np.tile(t, len(t))
     weight = np.outer(w, w).ravel() * s

@@ -8,7 +8,7 @@ convolution, a pool or a sum of branches.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -56,6 +56,11 @@ class Graph:
         """The nodes that bend, in order."""
         return tuple(i for i, node in enumerate(self.nodes) if isinstance(node.operation, Kink | Maximum))
 
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """What each of them bends."""
+        return tuple(self.nodes[i].inputs[0] for i in self.stages)
+
     def size_of(self, node: int) -> int:
         """How many values a node has."""
         return self.value(np.zeros((1, self.inputs)), node).shape[1]
@@ -68,10 +73,10 @@ class Graph:
             values[i] = rule(node.operation, *(values[j] for j in node.inputs))
         return values[until]
 
-    def needed(self, until: int) -> list[int]:
-        """The nodes that node `until` depends on, itself included, in order."""
-        needed = {until}
-        for i in range(until, -1, -1):
+    def needed(self, *until: int) -> list[int]:
+        """The nodes that some nodes depend on, themselves included, in order."""
+        needed = set(until)
+        for i in range(max(until), -1, -1):
             if i in needed:
                 needed.update(self.nodes[i].inputs)
         return sorted(needed - {-1})
@@ -79,6 +84,13 @@ class Graph:
     def value(self, x: Array, until: int | None = None) -> Array:
         """The rows of a node (by default the output) for inputs [b, inputs]."""
         return self.run(x, len(self.nodes) - 1 if until is None else until, lambda operation, *xs: operation.value(*xs))
+
+    def values(self, x: Array, nodes: Sequence[int]) -> list[Array]:
+        """The rows of several nodes from one pass."""
+        rows = {-1: x}
+        for i in self.needed(*nodes):
+            rows[i] = self.nodes[i].operation.value(*(rows[j] for j in self.nodes[i].inputs))
+        return [rows[node] for node in nodes]
 
     def sized(self, x: Array, until: int) -> tuple[Array, Array]:
         """The same, and how large the terms were that each column was summed from, [size]."""
@@ -103,28 +115,29 @@ class Graph:
     def gradient(self, x: Array, dy: Array) -> Array:
         """The derivative of sum(dy * output) by the inputs, row by row: [b, outputs] to [b, inputs]."""
         last = len(self.nodes) - 1
-        values = {-1: x}
-        for i in self.needed(last):
-            values[i] = self.nodes[i].operation.value(*(values[j] for j in self.nodes[i].inputs))
+        needed = self.needed(last)
+        values = dict(zip([-1, *needed], [x, *self.values(x, needed)], strict=True))
         gradients = {last: dy}
-        for i in reversed(self.needed(last)):
+        for i in reversed(needed):
             inputs = self.nodes[i].inputs
             parts = self.nodes[i].operation.cotangent(gradients[i], *(values[j] for j in inputs))
             for j, part in zip(inputs, parts, strict=True):
                 gradients[j] = gradients[j] + part if j in gradients else part
         return gradients[-1]
 
-    def bounded(self, x: Array, error: Array, until: int) -> Bounded:
-        """The rows of node `until`, and how far each number in them may be off if the inputs are off by `error` [b]."""
+    def bounded(self, x: Array, error: Array, nodes: Sequence[int]) -> list[Bounded]:
+        """The rows of some nodes, and how far each number in them may be off if the inputs are off by `error` [b]."""
+        pairs = {-1: (x, error)}
+        for i in self.needed(*nodes):
+            operation, inputs = self.nodes[i].operation, [pairs[j] for j in self.nodes[i].inputs]
+            off = operation.error(*(part for pair in inputs for part in pair))
+            pairs[i] = operation.value(*(value for value, _ in inputs)), off
+        return [self.bound(node, pairs) for node in nodes]
 
-        def rule(operation: Operation, *pairs: tuple[Array, Array]) -> tuple[Array, Array]:
-            return operation.value(*(value for value, _ in pairs)), operation.error(*(part for pair in pairs for part in pair))
-
-        operation, inputs = self.nodes[until].operation, self.nodes[until].inputs
-        if isinstance(operation, Affine):
-            before, off = (x, error) if inputs[0] < 0 else self.run((x, error), inputs[0], rule)
-            return Bounded(operation.value(before), *operation.row_error(before, off))
-        value, off = self.run((x, error), until, rule)
+    def bound(self, node: int, pairs: dict[int, tuple[Array, Array]]) -> Bounded:
+        value, off = pairs[node]
+        if isinstance(operation := self.nodes[node].operation, Affine):
+            return Bounded(value, *operation.row_error(*pairs[self.nodes[node].inputs[0]]))
         return Bounded(value, off, np.ones(value.shape[1]), np.zeros(value.shape[1]))
 
     def blocks(self, count: int) -> Iterator[slice]:
@@ -145,8 +158,9 @@ def restricted(graph: Graph, axes: Array, origin: Array) -> Graph:
     """The network on x = origin + u @ axes, as a function of u: a new first node, and every node that is affine in u
     written as one map of u.
     """
-    nodes = [Node("input", dense(axes, origin, np.linalg.norm(axes, axis=0) + np.abs(origin)), (-1,))]
-    affine = {0: (origin[None], axes, nodes[0].operation.inherent)}  # value at u = 0, slopes, size
+    terms = np.linalg.norm(axes, axis=0) + np.abs(origin)
+    nodes = [Node("input", dense(axes, origin, terms), (-1,))]
+    affine = {0: (origin[None], axes, terms)}  # value at u = 0, slopes, size
     for node in graph.nodes:
         inputs = tuple(j + 1 for j in node.inputs)
         if isinstance(node.operation, Affine | Sum) and all(j in affine for j in inputs):

@@ -14,7 +14,18 @@ import numpy as np
 
 from analysis.linear_regions import affine
 from analysis.linear_regions.graph import Graph, Node, fused
-from analysis.linear_regions.operations import ABSOLUTE, HARD_TANH, RELU, Affine, Array, Kink, Maximum, Operation, Sum, leaky
+from analysis.linear_regions.operations import (
+    ABSOLUTE,
+    HARD_TANH,
+    RELU,
+    Affine,
+    Array,
+    Kink,
+    Maximum,
+    Operation,
+    Sum,
+    leaky,
+)
 from jaxcnn.networks.network import Network, flat, join
 from jaxcnn.ops import geometry
 
@@ -44,7 +55,7 @@ def from_layers(layers: Sequence[tuple[Any, Any]], activation: Kink = RELU) -> G
         kernel, bias = finite(f"layers[{k}] kernel", kernel), finite(f"layers[{k}] bias", bias)
         if kernel.ndim != 2 or bias.shape != kernel.shape[1:] or kernel.shape[0] != widths[-1]:
             raise ValueError(
-                f"layers[{k}]: kernel has shape {kernel.shape} and bias {bias.shape} after a layer of {widths[-1]} outputs; "
+                f"layers[{k}]: kernel {kernel.shape} and bias {bias.shape} do not go with {widths[-1]} inputs; "
                 f"give kernel[in, out] and bias[out] with in = {widths[-1]}"
             )
         widths.append(len(bias))
@@ -72,7 +83,8 @@ def from_network(network: Network, params: Any, input_shape: Shape, state: Any =
         ValueError: a layer that is smooth, or parameters that are missing or not finite (named by their path).
     """
     trace = Trace(flat(params), flat(state))
-    network.run(trace.symbol(-1, tuple(input_shape)), trace.visit)
+    start: Any = trace.symbol(-1, tuple(input_shape))
+    network.run(start, trace.visit)
     return fused(Graph(tuple(trace.nodes), int(np.prod(input_shape)), trace.width))
 
 
@@ -95,12 +107,14 @@ class Trace:
             self.width = max(self.width, operation.scratch)
         return self.symbol(len(self.nodes) - 1, example)
 
-    def visit(self, path: str, layer: Network, x: Any) -> Symbol:
+    def visit(self, path: str, layer: Network, x: Any) -> Any:
         """What a layer adds."""
         if layer.kind in SMOOTH or layer.kind not in LAYERS:
             instead = SMOOTH.get(layer.kind, f"one of {', '.join(LAYERS)}")
             why = "smooth, so the network has no linear regions" if layer.kind in SMOOTH else "not known here"
-            raise ValueError(f"regions: layer {path or layer.kind} is {layer.kind}, which is {why}; use {instead} instead")
+            raise ValueError(
+                f"regions: layer {path or layer.kind} is {layer.kind}, which is {why}; use {instead} instead"
+            )
         leaves = {
             name: finite(join(path, name), take(source, join(path, name)))
             for source, wanted in ((self.params, layer.leaves), (self.state, layer.statistics))
@@ -145,7 +159,9 @@ def conv(shape: Shape, settings: dict[str, Any], leaves: dict[str, Array]) -> Bu
 def conv_transpose(shape: Shape, settings: dict[str, Any], leaves: dict[str, Array]) -> Built:
     kernel = leaves["kernel"]
     names = ("stride", "padding", "dilation", "groups")
-    window = geometry.transposed_window("conv_transpose", shape[:-1], kernel.shape[:-2], **{name: settings[name] for name in names})
+    window = geometry.transposed_window(
+        "conv_transpose", shape[:-1], kernel.shape[:-2], **{name: settings[name] for name in names}
+    )
     channels = kernel.shape[-2] * settings["groups"]
     return affine.conv_transpose(window, channels, kernel, leaves.get("bias")), (*window.input, channels)
 

@@ -1,8 +1,8 @@
 """What a piecewise-linear network is made of: affine maps, kinks, maxima and sums, on float64 rows [b, size].
 
 Every operation knows its value; how large the rounding of that value is (`size`, in units of the float epsilon); how
-tangents pass through it, and cotangents back; and how an error of its input bounds the error of its output (`error`, rigorous,
-in the Euclidean norm of a row).
+tangents pass through it, and cotangents back; and how an error of its input bounds the error of its output (`error`,
+rigorous, in the Euclidean norm of a row).
 """
 
 from __future__ import annotations
@@ -18,13 +18,38 @@ Array = np.ndarray
 UNIT = np.finfo(float).eps / 2  # relative error of one rounded operation
 
 
+class Operation:
+    """What the graph asks of every operation; `inputs` alternate a row block and what belongs to it, input by input."""
+
+    def value(self, *inputs: Any, **_: Any) -> Array:
+        """The rows after the operation."""
+        raise NotImplementedError
+
+    def size(self, *inputs: Any, **_: Any) -> Array:
+        """From rows and their sizes [in]: how large the terms were that each output was summed from, [out]."""
+        raise NotImplementedError
+
+    def tangent(self, *inputs: Any, **_: Any) -> Array:
+        """From rows and their tangents: the tangents after the operation."""
+        raise NotImplementedError
+
+    def cotangent(self, *inputs: Any, **_: Any) -> tuple[Array, ...]:
+        """From a cotangent of the rows after the operation and the rows before it: one cotangent per input."""
+        raise NotImplementedError
+
+    def error(self, *inputs: Any, **_: Any) -> Array:
+        """From rows and bounds [b] of their errors: a bound of the error after the operation."""
+        raise NotImplementedError
+
+
 @dataclass(frozen=True, eq=False)
-class Affine:
+class Affine(Operation):
     """y = linear(x) + bias.
 
-    Fields: transpose: the adjoint of `linear`; bias [out]; rows [out] or a number: the Euclidean norm of each output's coefficients; terms: how many of them;
-    gain and absolute_gain: bounds of the spectral norm of the coefficients and of their absolute values; inherent [out]: the
-    size of what the coefficients themselves were rounded from; scratch: floats that one row takes on its way.
+    Fields: transpose: the adjoint of `linear`; bias [out]; rows [out]: the Euclidean norm of each output's
+    coefficients; terms: how many of them; gain and absolute_gain: bounds of the spectral norm of the coefficients and
+    of their absolute values; inherent [out]: the size of what the coefficients themselves were rounded from; scratch:
+    floats that one row takes on its way.
     """
 
     linear: Callable[[Array], Array]
@@ -66,7 +91,7 @@ class Affine:
 
 
 @dataclass(frozen=True)
-class Kink:
+class Kink(Operation):
     """A continuous piecewise-linear function of each value: slopes between thresholds, 0 at 0 or as `anchor` says.
 
     `anchor` is the value at the first threshold.
@@ -117,7 +142,7 @@ def leaky(negative_slope: float) -> Kink:
 
 
 @dataclass(frozen=True, eq=False)
-class Maximum:
+class Maximum(Operation):
     """The largest of some input columns per output: index [out, candidates], -1 where there is none.
 
     With `floor` the constant 0 competes too: relu(max(..)) = max(relu(..)) = max(.., 0), where a tie of switched-off
@@ -146,7 +171,7 @@ class Maximum:
         return np.maximum(best, 0, out=best) if self.floor else best
 
     def winner(self, x: Array) -> Array:
-        """Which candidate is largest, int8 [b, out]; the floor wins ties and is one more than the last, else the first."""
+        """Which candidate is largest, int8 [b, out]; the first of several, but the floor, numbered last, wins ties."""
         best = self.value(x)
         found = np.full(best.shape, self.index.shape[1], np.int8)
         for k in reversed(range(self.index.shape[1])):
@@ -183,7 +208,7 @@ class Maximum:
 
 
 @dataclass(frozen=True, eq=False)
-class Sum:
+class Sum(Operation):
     """Two branches that meet."""
 
     def value(self, x: Array, y: Array) -> Array:
@@ -200,6 +225,3 @@ class Sum:
 
     def error(self, x: Array, error_x: Array, y: Array, error_y: Array) -> Array:
         return error_x + error_y + UNIT * np.linalg.norm(x + y, axis=1)
-
-
-Operation = Affine | Kink | Maximum | Sum

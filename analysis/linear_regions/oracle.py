@@ -15,10 +15,12 @@ Affine = list[tuple[Fraction, Fraction, Fraction]]  # per unit: x, y and constan
 Cell = tuple[list[Point], Affine]
 
 
-def rational_regions(layers: Sequence[tuple[Any, Any]], domain: Any, negative_slope: float | Fraction = 0) -> list[Cell]:
+def rational_regions(
+    layers: Sequence[tuple[Any, Any]], domain: Any, negative_slope: float | Fraction = 0
+) -> list[Cell]:
     """All activation regions of (kernel[in, out], bias[out]) layers, with their exact polygons and affine maps.
 
-    As everywhere here: `max(z, negative_slope z)` between the layers and nothing after the last, whose units are not cut.
+    As everywhere here: `max(z, negative_slope z)` between the layers and nothing after the last, which cuts nothing.
     About a millisecond per region and unit; made for a hundred regions, not for a thousand.
 
     >>> fold = ([[1, -1], [0, 0]], [0, 0])  # relu(x) and relu(-x): one line, the two units mirror each other
@@ -40,7 +42,9 @@ def through(maps: Affine, kernel: Any, bias: Any) -> Affine:
     """The affine maps after a dense layer: z_o = sum over i of a_i kernel[i, o] + bias[o]."""
     result = []
     for o in range(len(bias)):
-        x, y, constant = (sum((a[k] * Fraction(row[o]) for a, row in zip(maps, kernel, strict=True)), Fraction(0)) for k in range(3))
+        x, y, constant = (
+            sum((a[k] * Fraction(row[o]) for a, row in zip(maps, kernel, strict=True)), Fraction(0)) for k in range(3)
+        )
         result.append((x, y, constant + Fraction(bias[o])))
     return result
 

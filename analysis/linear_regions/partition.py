@@ -11,7 +11,6 @@ the bookkeeping of `plane/` in place of their loop over regions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +24,7 @@ from analysis.linear_regions.graph import Graph
 from analysis.linear_regions.layers import from_layers, from_network
 from analysis.linear_regions.operations import RELU, Array, Kink, Maximum
 from analysis.linear_regions.plane.cells import Cells
-from analysis.linear_regions.plane.chords import InconsistentSigns
+from analysis.linear_regions.plane.chords import InconsistentSignsError
 from analysis.linear_regions.plane.cuts import TOLERANCE
 from analysis.linear_regions.plane.merge import join
 from analysis.linear_regions.plane.subdivide import subdivide
@@ -38,7 +37,9 @@ if TYPE_CHECKING:
 TOLERANCES = (1.0, 4.0, 0.25, 16.0)  # of the usual one, tried in turn where rounding makes signs inconsistent
 
 
-def partition(network: Any, *given: Any, plane: Plane | None = None, state: Any = None, activation: Kink = RELU) -> Regions:
+def partition(
+    network: Any, *given: Any, plane: Plane | None = None, state: Any = None, activation: Kink = RELU
+) -> Regions:
     """The linear regions of a network on a convex domain.
 
     Args:
@@ -63,14 +64,18 @@ def partition(network: Any, *given: Any, plane: Plane | None = None, state: Any 
     return Regions(graph, plane, cells, tuple(parents), lines.stage, lines.unit)
 
 
-def prepared(network: Any, given: tuple[Any, ...], plane: Plane | None, state: Any, activation: Kink) -> tuple[Graph, Array]:
+def prepared(
+    network: Any, given: tuple[Any, ...], plane: Plane | None, state: Any, activation: Kink
+) -> tuple[Graph, Array]:
     """The network as a function of plane coordinates, and the checked domain."""
     *params, domain = given or (None,)
     if isinstance(network, Graph):
         graph = network
     elif hasattr(network, "run"):
         if not params:
-            raise TypeError("partition: a network needs its parameters; call partition(network, params, domain, plane=...)")
+            raise TypeError(
+                "partition: a network needs its parameters; call partition(network, params, domain, plane=...)"
+            )
         graph = from_network(network, params[0], (2,) if plane is None else plane.origin.shape, state)
     else:
         graph = from_layers(network, activation)
@@ -112,7 +117,7 @@ def cut_level(cells: Cells, level: Level, first_line: int) -> tuple[Cells, Array
     for factor in TOLERANCES:
         try:
             return subdivide(cells, level.measure, len(level.units), first_line, factor * TOLERANCE, level.rows)
-        except InconsistentSigns as reason:
+        except InconsistentSignsError as reason:
             problem = reason
     raise problem
 
@@ -120,10 +125,11 @@ def cut_level(cells: Cells, level: Level, first_line: int) -> tuple[Cells, Array
 def decided_alike(graph: Graph, node: int, cells: Cells, parent: Array) -> Array:
     """A number for each cell, equal where parent and the winners of all windows are equal (a 64-bit hash of these)."""
     weights = np.random.default_rng(0).integers(1 << 63, size=graph.size_of(node), dtype=np.uint64) * 2 + 1
-    key = np.empty(cells.count, np.uint64)
-    for block in graph.blocks(cells.count):
-        winners = choices(graph, node, cells.centres[block]).astype(np.uint64) + 1
-        key[block] = (winners * (winners + weights)) @ weights
+    several = np.nonzero(np.bincount(parent)[parent] > 1)[0]
+    key = np.zeros(cells.count, np.uint64)
+    for block in graph.blocks(len(several)):
+        winners = choices(graph, node, cells.centres[several[block]]).astype(np.uint64) + 1
+        key[several[block]] = (winners * (winners + weights)) @ weights
     return np.unique(np.stack([parent.astype(np.uint64), key]), axis=1, return_inverse=True)[1]
 
 
@@ -170,12 +176,16 @@ class Regions:
     @cached_property
     def edge_stages(self) -> Array:
         """The stage whose unit bends at each edge, -1 on the domain's border, [e]."""
-        return np.where(self.cells.lines < 0, -1, self.line_stage[np.maximum(self.cells.lines, 0)] if len(self.line_stage) else -1)
+        return np.where(
+            self.cells.lines < 0, -1, self.line_stage[np.maximum(self.cells.lines, 0)] if len(self.line_stage) else -1
+        )
 
     @cached_property
     def edge_units(self) -> Array:
         """That unit's number within its stage, -1 on the domain's border, [e]."""
-        return np.where(self.cells.lines < 0, -1, self.line_unit[np.maximum(self.cells.lines, 0)] if len(self.line_unit) else -1)
+        return np.where(
+            self.cells.lines < 0, -1, self.line_unit[np.maximum(self.cells.lines, 0)] if len(self.line_unit) else -1
+        )
 
     @cached_property
     def birth(self) -> Array:
@@ -199,7 +209,9 @@ class Regions:
         centres, maps = self.cells.centres, []
         for block in self.graph.blocks(self.count):
             x = centres[block]
-            y, du, dv = self.graph.tangents(x, np.broadcast_to([1.0, 0.0], x.shape), np.broadcast_to([0.0, 1.0], x.shape))
+            y, du, dv = self.graph.tangents(
+                x, np.broadcast_to([1.0, 0.0], x.shape), np.broadcast_to([0.0, 1.0], x.shape)
+            )
             maps.append(np.stack([du, dv, y - x[:, :1] * du - x[:, 1:] * dv], axis=1))
         return np.concatenate(maps)
 
@@ -220,6 +232,9 @@ class Regions:
     def save(self, path: Path | str) -> None:
         """Write the partition as plain arrays: a compressed npz with the fields of `Cells`, units, parents and maps."""
         cells = self.cells
+        named: dict[str, Any] = {f"parents_{stage}": parent for stage, parent in enumerate(self.parents)}
+        if self.plane is not None:
+            named |= {"origin": self.plane.origin, "axes": self.plane.axes}
         np.savez_compressed(
             path,
             points=cells.points,
@@ -231,6 +246,5 @@ class Regions:
             edge_units=self.edge_units,
             stage_names=np.array(self.stage_names),
             affine_maps=self.affine_maps,
-            **{f"parents_{stage}": parent for stage, parent in enumerate(self.parents)},
-            **({} if self.plane is None else {"origin": self.plane.origin, "axes": self.plane.axes}),
+            **named,
         )

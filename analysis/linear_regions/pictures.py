@@ -32,7 +32,9 @@ def axes_or(ax: Axes | None) -> Axes:
     return Figure(figsize=(5.6, 5), layout="constrained").subplots() if ax is None else ax
 
 
-def regions_by(colour: str, regions: Regions, points: Array | None = None, labels: Array | None = None, ax: Axes | None = None) -> Axes:
+def regions_by(
+    colour: str, regions: Regions, points: Array | None = None, labels: Array | None = None, ax: Axes | None = None
+) -> Axes:
     """All regions on one picture, with the decision boundary and, if given, marked points [n, 2] and their classes.
 
     Args:
@@ -50,15 +52,23 @@ def regions_by(colour: str, regions: Regions, points: Array | None = None, label
         mark(ax, points, np.zeros(len(points), int) if labels is None else labels)
     frame(ax, regions)
     what = f"{regions.count:,} regions"
-    ax.set_title(what if outputs < 2 or not len(regions.boundary.edges) else f"{what}, decision boundary {regions.boundary.length:.3g} long")
+    ax.set_title(
+        what
+        if outputs < 2 or not len(regions.boundary.edges)
+        else f"{what}, decision boundary {regions.boundary.length:.3g} long"
+    )
     return ax
 
 
 def by_birth(regions: Regions, ax: Axes) -> None:
     names = ["the domain", *regions.stage_names]
     shades = ListedColormap(colormaps["YlGnBu"](np.linspace(0.08, 0.75, len(names))))
-    fill(ax, regions.polygons, regions.birth + 1.0, shades, Normalize(-0.5, len(names) - 0.5), edges=regions.count < MANY)
-    bar = ax.figure.colorbar(ax.collections[0], ax=ax, ticks=range(len(names)), label="layer that cut the region off", shrink=0.8)
+    fill(
+        ax, regions.polygons, regions.birth + 1.0, shades, Normalize(-0.5, len(names) - 0.5), edges=regions.count < MANY
+    )
+    bar = ax.figure.colorbar(
+        ax.collections[0], ax=ax, ticks=range(len(names)), label="layer that cut the region off", shrink=0.8
+    )
     bar.ax.set_yticklabels(names)
 
 
@@ -74,8 +84,17 @@ def by_class(regions: Regions, ax: Axes) -> None:
 def by_gradient(regions: Regions, ax: Axes) -> None:
     norms = gradient_norms(regions)
     low, high = np.quantile(norms, [0.01, 1])
-    fill(ax, regions.polygons, norms, colormaps["viridis"], Normalize(min(low, high * 0.999), high or 1.0), edges=regions.count < MANY)
-    ax.figure.colorbar(ax.collections[0], ax=ax, label="norm of the outputs' gradient (per unit of the plane)", shrink=0.8)
+    fill(
+        ax,
+        regions.polygons,
+        norms,
+        colormaps["viridis"],
+        Normalize(min(low, high * 0.999), high or 1.0),
+        edges=regions.count < MANY,
+    )
+    ax.figure.colorbar(
+        ax.collections[0], ax=ax, label="norm of the outputs' gradient (per unit of the plane)", shrink=0.8
+    )
 
 
 def by_kink(regions: Regions, ax: Axes) -> None:
@@ -86,15 +105,28 @@ def by_kink(regions: Regions, ax: Axes) -> None:
     order = np.argsort(strength[shown])
     segments = regions.cells.points[regions.cells.ends[shown]][order]
     top = strength.max()
-    lines = LineCollection(list(segments), cmap="inferno_r", norm=LogNorm(max(strength[shown].min(), top / 1e3), top), linewidths=0.9)
+    lines = LineCollection(
+        list(segments), cmap="inferno_r", norm=LogNorm(max(strength[shown].min(), top / 1e3), top), linewidths=0.9
+    )
     lines.set_array(strength[shown][order])
     ax.add_collection(lines)
     ax.figure.colorbar(lines, ax=ax, label="change of gradient across the edge", shrink=0.8)
 
 
-def fill(ax: Axes, polygons: Sequence[Array], values: Array, colours: Any, norm: Normalize, *, edges: bool, alpha: float = 1.0) -> None:
+def fill(
+    ax: Axes,
+    polygons: Sequence[Array],
+    values: Array,
+    colours: Any,
+    norm: Normalize,
+    *,
+    edges: bool,
+    alpha: float = 1.0,
+) -> None:
     width = float(np.clip(12 / np.sqrt(len(polygons)), 0.1, 0.5))
-    edge = {"edgecolors": (0, 0, 0, 0.45), "linewidths": width} if edges else {"edgecolors": "face", "linewidths": 0.1}
+    edge: dict[str, Any] = (
+        {"edgecolors": (0, 0, 0, 0.45), "linewidths": width} if edges else {"edgecolors": "face", "linewidths": 0.1}
+    )
     collection = PolyCollection(list(polygons), cmap=colours, norm=norm, alpha=alpha, **edge)
     collection.set_array(values)
     ax.add_collection(collection)
@@ -103,7 +135,9 @@ def fill(ax: Axes, polygons: Sequence[Array], values: Array, colours: Any, norm:
 def mark(ax: Axes, points: Array, labels: Array) -> None:
     """Data points, in the colours of their classes."""
     size = 70 if len(points) < 10 else 14
-    ax.scatter(*points.T, c=CLASS_COLOURS(labels % 10), s=size, edgecolors="black", linewidths=0.8, zorder=3)
+    ax.scatter(
+        points[:, 0], points[:, 1], c=CLASS_COLOURS(labels % 10), s=size, edgecolors="black", linewidths=0.8, zorder=3
+    )
     if len(points) < 10:
         for (x, y), label in zip(points, labels, strict=True):
             ax.annotate(f"a {label}", (x, y), xytext=(7, 6), textcoords="offset points", fontsize=10, fontweight="bold")
@@ -113,7 +147,10 @@ def frame(ax: Axes, regions: Regions) -> None:
     low, high = regions.vertices.min(axis=0), regions.vertices.max(axis=0)
     inputs = regions.plane is None
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
-    ax.set(xlabel="first input" if inputs else "first axis of the plane", ylabel="second input" if inputs else "second axis of the plane")
+    ax.set(
+        xlabel="first input" if inputs else "first axis of the plane",
+        ylabel="second input" if inputs else "second axis of the plane",
+    )
 
 
 def along(found: Segment, ax: Axes | None = None, names: Sequence[str] | None = None) -> Axes:
@@ -125,7 +162,15 @@ def along(found: Segment, ax: Axes | None = None, names: Sequence[str] | None = 
     if found.values.shape[1] > 1:
         for start, end, winner in found.classes():
             ax.axvspan(start, end, color=CLASS_COLOURS(winner % 10), alpha=0.12, lw=0)
-    ax.plot(found.knots[1:-1], np.zeros(found.count - 1), "|", transform=ax.get_xaxis_transform(), color="black", ms=8, mew=0.6)
+    ax.plot(
+        found.knots[1:-1],
+        np.zeros(found.count - 1),
+        "|",
+        transform=ax.get_xaxis_transform(),
+        color="black",
+        ms=8,
+        mew=0.6,
+    )
     ax.set(xlim=(0, 1), xlabel="share of the way", ylabel="output", title=f"{found.count:,} pieces; knots marked below")
     ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
     return ax
@@ -140,18 +185,29 @@ def surface(found: Complex, unit: int, points: Array | None = None, labels: Arra
     walls = found.walls(unit)
     normals = np.array([np.linalg.svd(wall - wall.mean(axis=0))[2][2] for wall in walls]).reshape(-1, 3)
     light = np.abs(normals @ (np.array([0.4, -0.5, 0.77])))
-    faces = Poly3DCollection(walls, facecolors=colormaps["Blues"](0.25 + 0.6 * light), edgecolors=(0, 0, 0, 0.5), linewidths=0.4, alpha=0.9)
+    faces = Poly3DCollection(
+        walls, facecolors=colormaps["Blues"](0.25 + 0.6 * light), edgecolors=(0, 0, 0, 0.5), linewidths=0.4, alpha=0.9
+    )
     ax.add_collection3d(faces)
     if points is not None:
         ax.scatter(*points.T, c=None if labels is None else CLASS_COLOURS(labels % 10), s=5, depthshade=False)
     low, high = found.points.min(axis=0), found.points.max(axis=0)
-    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]), xlabel="first input", ylabel="second input", zlabel="third input")
+    ax.set(
+        xlim=(low[0], high[0]),
+        ylim=(low[1], high[1]),
+        zlim=(low[2], high[2]),
+        xlabel="first input",
+        ylabel="second input",
+        zlabel="third input",
+    )
     ax.set_title(f"{found.count:,} regions in space; the decision surface has {len(walls):,} facets")
     ax.set_box_aspect((1, 1, 1))
     return ax
 
 
-def animation(path: Path, frames: Sequence[tuple[str, Regions]], points: Array, labels: Array, colour: str = "class") -> None:
+def animation(
+    path: Path, frames: Sequence[tuple[str, Regions]], points: Array, labels: Array, colour: str = "class"
+) -> None:
     """A GIF of partitions during training, one frame per (title, regions)."""
     figure = Figure(figsize=(5.6, 5), layout="constrained")
 
@@ -162,4 +218,4 @@ def animation(path: Path, frames: Sequence[tuple[str, Regions]], points: Array, 
         ax.set_title(f"{title}: {ax.get_title()}", fontsize=9)
         return []
 
-    FuncAnimation(figure, draw, frames=len(frames), init_func=lambda: []).save(path, PillowWriter(fps=2), dpi=90)
+    FuncAnimation(figure, draw, frames=len(frames), init_func=list).save(path, PillowWriter(fps=2), dpi=90)

@@ -3,8 +3,8 @@
 A complex holds its cells of every dimension k as lists of the (k - 1)-cells that bound them. A unit's hyperplane cuts
 
     an edge whose ends lie strictly on both sides: one new vertex, by linear interpolation;
-    a k-cell with vertices strictly on both sides: two parts and a section, a (k - 1)-cell bounded by the sections of its
-    facets that are cut and by what of its other facets lies in the hyperplane.
+    a k-cell with vertices strictly on both sides: two parts and a section, a (k - 1)-cell bounded by the sections of
+    its facets that are cut and by what of its other facets lies in the hyperplane.
 
 No linear programs and no general position: concurrent and coinciding hyperplanes are right. The number of cells grows
 like units ** dimension, so this is for a few thousand of them.
@@ -72,7 +72,10 @@ class Complex:
         """Three dimensions: the polygons in a unit's surface, corners in order, each [m, 3]."""
         edges, sides = self.bounds[0], self.bounds[1]
         ends = edges.facet[np.argsort(edges.cell, kind="stable")].reshape(-1, 2)
-        return [ordered(self.points[np.unique(ends[sides.facet[sides.cell == wall]])]) for wall in np.nonzero(self.labels == unit)[0]]
+        return [
+            ordered(self.points[np.unique(ends[sides.facet[sides.cell == wall]])])
+            for wall in np.nonzero(self.labels == unit)[0]
+        ]
 
 
 def ordered(corners: Array) -> Array:
@@ -106,7 +109,9 @@ def cube(dimension: int, half: float = 1.0) -> Complex:
     return Complex(points, tuple(bounds), np.full(len(cells[dimension - 1]), -1))
 
 
-def regions_in_box(network: Any, dimension: int, half: float = 1.0, *, surface: bool = False, activation: Kink = RELU) -> Complex:
+def regions_in_box(
+    network: Any, dimension: int, half: float = 1.0, *, surface: bool = False, activation: Kink = RELU
+) -> Complex:
     """The linear regions of a network in [-half, half]^dimension.
 
     Args:
@@ -119,13 +124,17 @@ def regions_in_box(network: Any, dimension: int, half: float = 1.0, *, surface: 
     """
     graph = network if isinstance(network, Graph) else from_layers(network, activation)
     if graph.inputs != dimension:
-        raise ValueError(f"regions_in_box: the network has {graph.inputs} inputs; give dimension={graph.inputs}, not {dimension}")
+        raise ValueError(
+            f"regions_in_box: the network has {graph.inputs} inputs; give dimension={graph.inputs}, not {dimension}"
+        )
     found, first = cube(dimension, half), 0
     for node in (*graph.stages, *([len(graph.nodes)] if surface else [])):
         hidden = node < len(graph.nodes)
         operation = graph.nodes[node].operation if hidden else RELU
         if not isinstance(operation, Kink):
-            raise ValueError(f"regions_in_box: {graph.nodes[node].name} takes a maximum; in more than two dimensions use kinks only")
+            raise ValueError(
+                f"regions_in_box: {graph.nodes[node].name} takes a maximum; in more than two dimensions use kinks only"
+            )
         source = graph.nodes[node].inputs[0] if hidden else len(graph.nodes) - 1
         for threshold in operation.thresholds:
             found = cut_by_layer(found, graph, source, threshold, first)
@@ -181,7 +190,13 @@ def cut(found: Complex, z: Array, label: int) -> tuple[Complex, Callable[[Array]
 
 
 def parts(
-    bounds: Bounds, split: list[Array], above: list[Array], numbers: list[Array], sizes: list[int], section: Array, k: int
+    bounds: Bounds,
+    split: list[Array],
+    above: list[Array],
+    numbers: list[Array],
+    sizes: list[int],
+    section: Array,
+    k: int,
 ) -> tuple[Array, Array]:
     """Incidences of the k-cells after the cut: the part above keeps a cell's number, the part below gets a new one."""
     cell, facet = bounds.cell, bounds.facet
@@ -193,12 +208,21 @@ def parts(
     halves = np.nonzero(split[k])[0]
     return (
         np.concatenate([cell[whole], cell[upper], below[cell[lower]], below[cell[torn]], halves, below[halves]]),
-        np.concatenate([facet[whole], facet[upper], facet[lower], lower_facet[facet[torn]], section[halves], section[halves]]),
+        np.concatenate(
+            [facet[whole], facet[upper], facet[lower], lower_facet[facet[torn]], section[halves], section[halves]]
+        ),
     )
 
 
 def sections(
-    outer: Bounds, inner: Bounds, split: list[Array], lying: list[Array], sizes: list[int], cuts: list[int], numbers: list[Array], k: int
+    outer: Bounds,
+    inner: Bounds,
+    split: list[Array],
+    lying: list[Array],
+    sizes: list[int],
+    cuts: list[int],
+    numbers: list[Array],
+    k: int,
 ) -> tuple[Array, Array]:
     """Incidences of the sections of cut k-cells, (k - 1)-cells, with the (k - 2)-cells that bound them."""
     mine = split[k][outer.cell]

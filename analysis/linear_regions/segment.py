@@ -91,11 +91,14 @@ class Segment:
         change = np.append(True, found[1:] != found[:-1])
         starts = knots[:-1][change]
         return [
-            (float(a), float(b), int(c)) for a, b, c in zip(starts, np.append(starts[1:], 1.0), found[change], strict=True)
+            (float(a), float(b), int(c))
+            for a, b, c in zip(starts, np.append(starts[1:], 1.0), found[change], strict=True)
         ]
 
 
-def segment(network: Any, start: Any, end: Any, params: Any = None, *, state: Any = None, activation: Kink = RELU) -> Segment:
+def segment(
+    network: Any, start: Any, end: Any, params: Any = None, *, state: Any = None, activation: Kink = RELU
+) -> Segment:
     """All knots of a network between two inputs.
 
     Args:
@@ -110,15 +113,21 @@ def segment(network: Any, start: Any, end: Any, params: Any = None, *, state: An
     a, b = np.asarray(start, float), np.asarray(end, float)
     if a.shape != b.shape or not (np.isfinite(a).all() and np.isfinite(b).all()) or (a == b).all():
         raise ValueError(
-            f"segment: start and end must be two different finite inputs of one shape, got shapes {a.shape} and {b.shape}"
+            f"segment: start and end must be two different finite inputs, got shapes {a.shape} and {b.shape}"
             f"{' and equal values' if a.shape == b.shape and (a == b).all() else ''}; choose another end"
         )
     if isinstance(network, Graph):
         graph = network
     else:
-        graph = from_network(network, params, a.shape, state) if hasattr(network, "run") else from_layers(network, activation)
+        graph = (
+            from_network(network, params, a.shape, state)
+            if hasattr(network, "run")
+            else from_layers(network, activation)
+        )
     if graph.inputs != a.size:
-        raise ValueError(f"segment: the network has {graph.inputs} inputs but start has {a.size}; give it an input of the network")
+        raise ValueError(
+            f"segment: the network has {graph.inputs} inputs but start has {a.size}; give it an input of the network"
+        )
     line = restricted(graph, (b - a).reshape(1, -1), a.ravel())
     knots, stage, unit = np.array([0.0, 1.0]), np.array([-1, -1]), np.array([-1, -1])
     for number, node in enumerate(line.stages):
@@ -126,7 +135,9 @@ def segment(network: Any, start: Any, end: Any, params: Any = None, *, state: An
     return Segment(graph, line, a.ravel(), b.ravel(), knots, stage, unit)
 
 
-def refined(graph: Graph, node: int, number: int, knots: Array, stage: Array, unit: Array) -> tuple[Array, Array, Array]:
+def refined(
+    graph: Graph, node: int, number: int, knots: Array, stage: Array, unit: Array
+) -> tuple[Array, Array, Array]:
     """The knots with those of one stage added."""
     old = knots
     for level in levels(graph, node):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -103,6 +104,16 @@ def table(slots: list[Slot]) -> Array:
 
 def choices(graph: Graph, node: int, points: Array) -> Array:
     """What a stage decides at points: the piece of each unit's kink or the winner of each window, int8 [n, units]."""
-    operation, source = graph.nodes[node].operation, graph.nodes[node].inputs[0]
-    z = graph.value(points, source)
+    return chosen(graph.nodes[node].operation, graph.value(points, graph.nodes[node].inputs[0]))
+
+
+def all_choices(graph: Graph, points: Array) -> list[Array]:
+    """The same for all stages, from one pass."""
+    return [
+        chosen(graph.nodes[node].operation, z)
+        for node, z in zip(graph.stages, graph.values(points, graph.sources), strict=True)
+    ]
+
+
+def chosen(operation: Any, z: Array) -> Array:
     return operation.piece(z) if isinstance(operation, Kink) else operation.winner(z)

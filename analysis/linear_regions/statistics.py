@@ -1,7 +1,7 @@
 """Numbers about a partition: how many regions, how large, how strongly the network bends between them, what it is not.
 
-A region of one activation pattern need not be a piece of the function: where nothing downstream listens, a unit switches
-without a kink. The kink strength of an edge is the Frobenius norm of the change of the output's gradient across it
+A region of one activation pattern need not be a piece of the function: where nothing downstream listens, a unit
+switches without a kink. The kink strength of an edge is the Frobenius norm of the change of the output's gradient across it
 (per unit of plane length); regions joined across edges of none are the true affine pieces.
 """
 
@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from analysis.linear_regions.graph import Graph
 from analysis.linear_regions.operations import Array
 from analysis.linear_regions.partition import Regions
-from analysis.linear_regions.stages import choices
+from analysis.linear_regions.stages import all_choices
 
 FLAT = 1e-9  # kinks below this share of the largest gradient are none
 
@@ -158,17 +158,16 @@ def pattern_keys(graph: Graph, points: Array) -> Array:
     weights = [draw.integers(1 << 63, size=(graph.size_of(node), 128), dtype=np.uint64) for node in graph.stages]
     keys = np.zeros(len(points), np.uint64)
     for block in graph.blocks(len(points)):
-        for node, table in zip(graph.stages, weights, strict=True):
-            decided = choices(graph, node, points[block]).astype(np.int64)
+        for decided, table in zip(all_choices(graph, points[block]), weights, strict=True):
             if decided.max(initial=0) <= 1:
                 keys[block] += decided.astype(np.uint64) @ table[:, 1]
             else:
-                keys[block] += table[np.arange(table.shape[0]), decided].sum(axis=1, dtype=np.uint64)
+                keys[block] += table[np.arange(table.shape[0]), decided.astype(np.int64)].sum(axis=1, dtype=np.uint64)
     return keys
 
 
 def seen_by_grid(regions: Regions, side: int) -> int:
-    """How many regions a grid of side * side points over the domain's bounding box sees: what colouring pixels counts."""
+    """How many regions a grid of side * side points over the domain's bounding box sees, as colouring pixels does."""
     low, high = regions.vertices.min(axis=0), regions.vertices.max(axis=0)
     axes = (low[i] + (high[i] - low[i]) * (np.arange(side) + 0.5) / side for i in (0, 1))
     return len(np.unique(pattern_keys(regions.graph, np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2))))

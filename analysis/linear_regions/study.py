@@ -59,7 +59,11 @@ def study(config: Config, looked_at: Subject, graph: Graph) -> tuple[Regions | N
     result |= {"seconds": time.perf_counter() - began, **statistics(regions).to_json()}
     began = time.perf_counter()
     certificate = regions.certificate
-    result |= {"certificate": str(certificate), "certified": certificate.certified, "certificate_seconds": time.perf_counter() - began}
+    result |= {
+        "certificate": str(certificate),
+        "certified": certificate.certified,
+        "certificate_seconds": time.perf_counter() - began,
+    }
     result |= {f"seen_by_{GRID}x{GRID}_grid": seen_by_grid(regions, GRID), "invariants_hold": invariants(regions).ok}
     return regions, result | of_boundary(looked_at, regions)
 
@@ -114,7 +118,10 @@ def draw_gallery(config: Config) -> None:
         last = toy.train(network, data, config.steps, seed=config.seed)[-1]
         found = partition(toy.layers(network, last.params), box(-HALF, HALF))
         pictures.regions_by("class", found, data.inputs, data.classes, ax)
-        ax.set_title(f"{units} units in each of {len(config.units)} layers\n{found.count:,} regions, accuracy {last.accuracy:.1%}", fontsize=9)
+        ax.set_title(
+            f"{len(config.units)} layers of {units} units\n{found.count:,} regions, accuracy {last.accuracy:.1%}",
+            fontsize=9,
+        )
     save(figure, config.out / "gallery", vector=False)
 
 
@@ -145,11 +152,22 @@ def write(path: Path, content: Any) -> None:
 
 def present(looked_at: Subject, results: dict[str, dict[str, Any]], out: Path) -> None:
     """The main numbers as a table."""
-    rows = ("expected_regions", "regions", "affine_pieces", f"seen_by_{GRID}x{GRID}_grid", "boundary_length", "seconds", "certificate_seconds")
+    rows = (
+        "expected_regions",
+        "regions",
+        "affine_pieces",
+        f"seen_by_{GRID}x{GRID}_grid",
+        "boundary_length",
+        "seconds",
+        "certificate_seconds",
+    )
     table = Table("", *results, title=looked_at.name)
     for row in rows:
         cells = [result.get(row, "") for result in results.values()]
-        table.add_row(row.replace("_", " "), *(f"{cell:,.4g}" if isinstance(cell, float) else f"{cell:,}" if cell != "" else "" for cell in cells))
+        table.add_row(
+            row.replace("_", " "),
+            *(f"{cell:,.4g}" if isinstance(cell, float) else f"{cell:,}" if cell != "" else "" for cell in cells),
+        )
     console = Console()
     console.print(table)
     for title, result in results.items():

@@ -49,9 +49,17 @@ def from_problem(config: Config) -> Subject:
     data, network = toy.problem(config.problem, seed=config.seed), toy.classifier(config.units)
     taken = toy.train(network, data, config.steps, snapshots=max(1, config.frames), seed=config.seed)
     stages = tuple(
-        (f"step {shot.step:,}, accuracy {shot.accuracy:.1%}", from_layers(toy.layers(network, shot.params))) for shot in taken
+        (f"step {shot.step:,}, accuracy {shot.accuracy:.1%}", from_layers(toy.layers(network, shot.params)))
+        for shot in taken
     )
-    return Subject(f"{config.problem}-{'x'.join(map(str, config.units))}", stages, None, box(-HALF, HALF), data.inputs, data.classes)
+    return Subject(
+        f"{config.problem}-{'x'.join(map(str, config.units))}",
+        stages,
+        None,
+        box(-HALF, HALF),
+        data.inputs,
+        data.classes,
+    )
 
 
 def fresh(config: Config, name: str) -> Subject:
@@ -73,13 +81,15 @@ def from_run(config: Config, folder: Path) -> Subject:
         settings = json.loads((folder / "config.json").read_text())
         tensors = load_file(folder / "params.safetensors")
     except OSError as error:
-        raise UserError(f"--run {folder}: is no folder of `jaxcnn train` ({error.strerror or error}: {error.filename})") from error
+        raise UserError(
+            f"--run {folder}: is no folder of `jaxcnn train` ({error.strerror or error}: {error.filename})"
+        ) from error
     experiment = prepare(replace(TrainConfig(**(settings | {"run_dir": None}))))
     network, kept = experiment.learner.network, flat(experiment.state.statistics)
-    after = (nested({k: v for k, v in tensors.items() if (k in kept) is statistic}) for statistic in (False, True))
+    params, state = (nested({k: v for k, v in tensors.items() if (k in kept) is kind}) for kind in (False, True))
     stages = (
         ("before training", network, experiment.state.params, experiment.state.statistics),
-        ("after training", network, *after),
+        ("after training", network, params, state),
     )
     return on_examples(config, settings["network"], stages, settings["data"])
 
@@ -90,11 +100,15 @@ def on_examples(config: Config, name: str, stages: tuple[tuple[str, Network, Any
 
     held_out = load(data).test
     if max(config.examples) >= len(held_out.labels):
-        raise UserError(f"--examples {max(config.examples)}: there are {len(held_out.labels):,} held-out examples, from 0 on")
+        raise UserError(
+            f"--examples {max(config.examples)}: there are {len(held_out.labels):,} held-out examples, from 0 on"
+        )
     inputs = held_out.images[list(config.examples)].astype(np.float64) / 255
     try:
         plane = Plane.through(*inputs)
-        graphs = tuple((title, from_network(network, params, inputs.shape[1:], state)) for title, network, params, state in stages)
+        graphs = tuple(
+            (title, from_network(network, params, inputs.shape[1:], state)) for title, network, params, state in stages
+        )
     except (TypeError, ValueError) as error:
         raise UserError(f"{name}: {error}") from error
     points, _ = plane.project(inputs)

@@ -24,15 +24,15 @@ Layers = list[tuple[Array, Array]]
 
 
 def interpolant(
-    knots: Sequence[float], values: Sequence[float], left_slope: float = 0.0, right_slope: float = 0.0
+    knots: Sequence[float] | Array, values: Sequence[float] | Array, left_slope: float = 0.0, right_slope: float = 0.0
 ) -> Layers:
     """The one-hidden-layer network that equals a continuous piecewise-linear function on the whole line.
 
     Args:
         knots: strictly increasing; values: the function there; left_slope, right_slope: its slopes outside the knots.
 
-    Units without weight are left out and the pivot is chosen to need the fewest: one unit per knot where some piece next
-    to a knot is constant, one more otherwise. With dyadic knots, values and slopes every evaluation is exact.
+    Units without weight are left out and the pivot is chosen to need the fewest: one unit per knot where some piece is
+    constant, one more otherwise. With dyadic knots, values and slopes every evaluation is exact.
 
     Raises:
         ValueError: knots that do not increase, are not finite, or do not match the values.
@@ -43,7 +43,9 @@ def interpolant(
     """
     t, y = np.asarray(knots, float), np.asarray(values, float)
     if t.ndim != 1 or t.shape != y.shape or not len(t):
-        raise ValueError(f"interpolant: knots and values must be lists of one length, got shapes {t.shape} and {y.shape}")
+        raise ValueError(
+            f"interpolant: knots and values must be lists of one length, got shapes {t.shape} and {y.shape}"
+        )
     finite = np.isfinite([*t, *y, left_slope, right_slope]).all()
     if not finite or (np.diff(t) <= 0).any():
         raise ValueError("interpolant: knots must be finite and strictly increase; sort them and join equal ones")

@@ -66,7 +66,9 @@ def circles(draw: np.random.Generator, classes: Array, noise: float) -> Array:
 def spiral(draw: np.random.Generator, classes: Array, noise: float) -> Array:
     turn = np.sqrt(draw.uniform(0.02, 1, len(classes)))
     angle = 3 * np.pi * turn + np.pi * classes
-    return 0.9 * turn[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1) + noise / 2 * draw.normal(size=(len(classes), 2))
+    return 0.9 * turn[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1) + noise / 2 * draw.normal(
+        size=(len(classes), 2)
+    )
 
 
 def uniform(draw: np.random.Generator, classes: Array, noise: float) -> Array:
@@ -76,7 +78,9 @@ def uniform(draw: np.random.Generator, classes: Array, noise: float) -> Array:
 def shell(draw: np.random.Generator, classes: Array, noise: float) -> Array:
     direction = draw.normal(size=(len(classes), 3))
     radius = np.where(classes, 0.4 * draw.random(len(classes)) ** (1 / 3), 0.75)[:, None]
-    return radius * direction / np.linalg.norm(direction, axis=1, keepdims=True) + noise * draw.normal(size=direction.shape)
+    return radius * direction / np.linalg.norm(direction, axis=1, keepdims=True) + noise * draw.normal(
+        size=direction.shape
+    )
 
 
 def squares(inputs: Array) -> Array:
@@ -92,7 +96,9 @@ def ink(inputs: Array) -> Array:
     column, row = np.clip(place[:, 0], 0, 6.999), np.clip(7 - place[:, 1], 0, 6.999)
     i, j = row.astype(int), column.astype(int)
     s, t = row - i, column - j
-    dark = (1 - s) * ((1 - t) * image[i, j] + t * image[i, j + 1]) + s * ((1 - t) * image[i + 1, j] + t * image[i + 1, j + 1])
+    dark = (1 - s) * ((1 - t) * image[i, j] + t * image[i, j + 1]) + s * (
+        (1 - t) * image[i + 1, j] + t * image[i + 1, j + 1]
+    )
     return (dark > 7).astype(int)
 
 
@@ -109,7 +115,7 @@ LABELS = {"checkerboard": squares, "image": ink}
 
 def classifier(units: Sequence[int]) -> Network:
     """Dense layers with ReLU between them, two outputs."""
-    hidden = {}
+    hidden: dict[str, Network] = {}
     for depth, width in enumerate(units, start=1):
         hidden |= {f"dense{depth}": networks.dense(width), f"relu{depth}": networks.relu()}
     return networks.serial(**hidden, **{f"dense{len(units) + 1}": networks.dense(2)})
@@ -123,10 +129,12 @@ class Snapshot(NamedTuple):
     accuracy: float
 
 
-def train(network: Network, data: Problem, steps: int = 2000, snapshots: int = 1, learning_rate: float = 0.01, seed: int = 0) -> list[Snapshot]:
+def train(
+    network: Network, data: Problem, steps: int = 2000, snapshots: int = 1, learning_rate: float = 0.01, seed: int = 0
+) -> list[Snapshot]:
     """Adam on all examples at once (mean cross entropy, cosine schedule), with handwritten gradients.
 
-    Returns `snapshots` + 1 snapshots: before the first step, then at steps that grow quadratically, the last at the end.
+    Returns `snapshots` + 1 snapshots: before the first step, then at steps that grow quadratically, up to the end.
     """
     x, labels = jnp.asarray(data.inputs, jnp.float32), jnp.asarray(data.classes)
     optimiser = optax.adam(optax.cosine_decay_schedule(learning_rate, steps))

@@ -18,7 +18,7 @@ from analysis.linear_regions.plane.cuts import Cuts, Signs
 PAIRS = 1 << 21  # pairs of chords looked at together
 
 
-class InconsistentSigns(ArithmeticError):
+class InconsistentSignsError(ArithmeticError):
     """Rounding made the signs of some line impossible for a convex cell; another tolerance decides otherwise."""
 
 
@@ -114,7 +114,7 @@ def chords(walk: Boundary, lines: int) -> Chords:
     key, position = key[order], position[order]
     paired = len(key) % 2 == 0 and (key[::2] == key[1::2]).all() and (key[1:-1:2] != key[2::2]).all()
     if not paired:
-        raise InconsistentSigns("a line meets the boundary of a convex cell in other than two points")
+        raise InconsistentSignsError("a line meets the boundary of a convex cell in other than two points")
     a, b = position[::2], position[1::2]
     return Chords(walk.line[a], walk.cell[a], a, b)
 

@@ -81,7 +81,7 @@ def cross(u: Array, v: Array) -> Array:
 
 
 def moved(line: Array, other: Array, run: Array, its_run: Array, left: Array, rising: Array) -> Array:
-    """Which way an infinitesimal shift of the lines moves the crossing of `other` along `line`, as a sortable number."""
+    """Where an infinitesimal shift of the lines moves the crossing of `other` along `line`, as a sortable number."""
     turn = cross(run, its_run)
     with np.errstate(divide="ignore", invalid="ignore"):
         still = -np.where(left, 1, -1) * (run * its_run).sum(1) / turn

@@ -6,8 +6,8 @@ taken once per vertex, so that two cells never disagree; an edge whose ends diff
     t = z_a / (z_a - z_b),     0 <= t <= 1 from end a to end b.
 
 Values within `tolerance * size` of zero are zero, where `size` is the magnitude of the terms that a value was summed
-from; the same tolerance, carried to t, decides which cut points coincide. Coincidences are then ordered as if line u had
-been moved by eps_u with 0 < eps_0 << eps_1 << .. (simulation of simplicity): zero counts as positive, and of two lines
+from; the same tolerance, carried to t, decides which cut points coincide. Coincidences are then ordered as if line u
+had been moved by eps_u with 0 < eps_0 << eps_1 << .. (simulation of simplicity): zero counts as positive, and of two lines
 through one point of an edge the one with the larger index moves further.
 """
 
@@ -104,7 +104,8 @@ class Cuts:
     """Cut points, sorted along every edge from its end a to its end b.
 
     Per cut point: edge, line, slack (by how much t may be off), vertex, rank (how many distinct inner vertices of the
-    edge lie at or before it; 0 at end a, inner + 1 at end b). Per edge: first [e + 1] cut point, inner [e] number of new vertices.
+    edge lie at or before it; 0 at end a, inner + 1 at end b). Per edge: first [e + 1] cut point, inner [e] number of
+    new vertices.
     Per new vertex: where [m] its edge, at [m] its t, numbered from the old vertex count on, edge by edge.
     """
 

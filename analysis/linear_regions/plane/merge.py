@@ -55,7 +55,9 @@ def straightened(cells: Cells, gone: Array, offsets: Array, side: Array) -> Cell
     cell = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     side, cell = side[bend], cell[bend]
     lengths = np.bincount(cell, minlength=len(offsets) - 1)
-    walk = Cells(cells.points, cells.ends, cells.lines, np.concatenate([[0], np.cumsum(lengths)]), cells.corners[side], side)
+    walk = Cells(
+        cells.points, cells.ends, cells.lines, np.concatenate([[0], np.cumsum(lengths)]), cells.corners[side], side
+    )
     a, b = walk.corners, walk.corners[walk.next_side]
     key = np.minimum(a, b) * len(cells.points) + np.maximum(a, b)
     _, first, edge = np.unique(key, return_index=True, return_inverse=True)

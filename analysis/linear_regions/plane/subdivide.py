@@ -19,7 +19,7 @@ from analysis.linear_regions.plane.cells import Array, Cells, starts, within
 from analysis.linear_regions.plane.chords import (
     Boundary,
     Chords,
-    InconsistentSigns,
+    InconsistentSignsError,
     boundary,
     chords,
     crossings,
@@ -35,7 +35,7 @@ CUTS_AT_ONCE = 1 << 18  # cut points in a block of cells
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """The cells that replace a block of cut cells: sides per cell, vertices, edges, parent cell; new vertices, edges."""
+    """The cells that replace a block of cut cells: sides per cell, vertices, edges, parents; new vertices, edges."""
 
     lengths: Array
     corners: Array
@@ -51,8 +51,8 @@ def subdivide(
 ) -> tuple[Cells, Array]:
     """Cut `cells` by the zero sets of `lines` functions that are affine on every cell.
 
-    `measure` gives their values at points [b, 2], b at most `rows`, and the size of the terms these were summed from. New edges are named
-    `first_line` + line. Returns the new cells and, for each, the old cell it lies in.
+    `measure` gives their values at points [b, 2], b at most `rows`, and the size of the terms these were summed from.
+    New edges are named `first_line` + line. Returns the new cells and, for each, the old cell it lies in.
 
     >>> square = Cells.polygon(np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]))
     >>> cross = lambda points: (points, np.ones(2))  # the lines x = 0 and y = 0
@@ -110,9 +110,7 @@ def in_blocks(cells: Cells, found: Cuts, active: Array) -> list[Array]:
     return np.split(active, np.nonzero(np.diff(block))[0] + 1)
 
 
-def arrange(
-    cells: Cells, points: Array, found: Cuts, s: Signs, untouched: Array, block: Array, edges: int
-) -> Pieces:
+def arrange(cells: Cells, points: Array, found: Cuts, s: Signs, untouched: Array, block: Array, edges: int) -> Pieces:
     """All new cells inside the old cells `block`."""
     lengths = cells.lengths[block]
     side = np.repeat(cells.offsets[block], lengths) + within(lengths)
@@ -121,13 +119,15 @@ def arrange(
     if len(found.at) < len(found.edge):  # some cut points coincide
         chord = distinct(chord, walk)
     left = s.positive(cells.corners[cells.offsets[chord.cell]], chord.line)
-    error = np.maximum(chord_error(cells, points, found, walk, chord, "a"), chord_error(cells, points, found, walk, chord, "b"))
+    error = np.maximum(
+        chord_error(cells, points, found, walk, chord, "a"), chord_error(cells, points, found, walk, chord, "b")
+    )
     pairs = crossings(chord)
     node = nodes(points, walk, chord, error, pairs, left)
     following, origin, edge = link(walk, chord, node, edges)
     offsets, element = cycles(following)
     if len(offsets) - 1 != len(block) + len(chord.a) + len(pairs[0]):
-        raise InconsistentSigns("the cells around some crossing do not close up")
+        raise InconsistentSignsError("the cells around some crossing do not close up")
     return pieces(walk, chord, node, offsets, element, following, origin, edge)
 
 
@@ -168,7 +168,14 @@ def link(walk: Boundary, chord: Chords, node: Nodes, edges: int) -> tuple[Array,
 
 
 def pieces(
-    walk: Boundary, chord: Chords, node: Nodes, offsets: Array, element: Array, following: Array, origin: Array, edge: Array
+    walk: Boundary,
+    chord: Chords,
+    node: Nodes,
+    offsets: Array,
+    element: Array,
+    following: Array,
+    origin: Array,
+    edge: Array,
 ) -> Pieces:
     """Read the new cells off the cycles; sides without length and cells without area disappear."""
     total = (len(following) - len(walk.vertex)) // 2
@@ -216,7 +223,7 @@ def tidy(cells: Cells) -> Cells:
     if used.all():
         return cells
     a, b = cells.ends.min(axis=1), cells.ends.max(axis=1)
-    key, first, which = np.unique(a[used] * len(cells.points) + b[used], return_index=True, return_inverse=True)
+    _, first, which = np.unique(a[used] * len(cells.points) + b[used], return_index=True, return_inverse=True)
     keep = np.nonzero(used)[0][first]
     edge = np.full(len(cells.ends), -1)
     edge[used] = which
