@@ -56,9 +56,14 @@ class Certificate:
     def __str__(self) -> str:
         if self.certified:
             return f"certified: all {self.certain:,} signs exceed their error bounds, {self.margin:,.0f} times or more"
+        if self.ambiguous == 0:
+            return (
+                f"certified up to coincidences: {self.coincident:,} of {self.decisions:,} decisions are taken as exact "
+                f"zeros, all others exceed their error bounds"
+            )
         return (
-            f"not certified: of {self.decisions:,} decisions {self.coincident:,} were taken as "
-            f"exact coincidences and {self.ambiguous:,} are within rounding of the other sign"
+            f"not certified: rounding could turn {self.ambiguous:,} of {self.decisions:,} decisions, and "
+            f"{self.coincident:,} are taken as exact zeros"
         )
 
 
