@@ -11,7 +11,7 @@ the bookkeeping of `plane/` in place of their loop over regions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,10 +107,26 @@ def cut_stage(graph: Graph, node: int, stage: int, cells: Cells, lines: Lines) -
     for level in levels(graph, node):
         cells, above = cut_level(cells, level, len(lines.unit))
         parent, lines = parent[above], lines.plus(stage, level.units)
-    if isinstance(graph.nodes[node].operation, Maximum):
+    if isinstance(operation := graph.nodes[node].operation, Maximum):
         cells, one = join(cells, decided_alike(graph, node, cells, parent))
         parent = parent[one]
+        if operation.shared > 1:
+            return relabelled(graph, node, stage, cells, parent, lines)
     return cells, parent, lines
+
+
+def relabelled(
+    graph: Graph, node: int, stage: int, cells: Cells, parent: Array, lines: Lines
+) -> tuple[Cells, Array, Lines]:
+    """Overlapping windows fight some matches together; name each new edge after the first window that changes there."""
+    edge = np.nonzero(np.append(lines.stage, -1)[np.maximum(cells.lines, -1)] == stage)[0]
+    window = np.empty(len(edge), np.int64)
+    for block in graph.blocks(len(edge)):
+        left, right = (choices(graph, node, cells.centres[side]) for side in cells.edge_cells[edge[block]].T)
+        window[block] = (left != right).argmax(axis=1)
+    named = cells.lines.copy()
+    named[edge] = len(lines.unit) + window
+    return replace(cells, lines=named), parent, lines.plus(stage, np.arange(graph.size_of(node)))
 
 
 def cut_level(cells: Cells, level: Level, first_line: int) -> tuple[Cells, Array]:
