@@ -69,13 +69,14 @@ def decision(regions: Regions) -> Decision:
     outputs = [graph.value(regions.vertices[block]) for block in graph.blocks(len(regions.vertices))]
     known = Known.of(graph, regions.vertices, np.concatenate(outputs))
     last = classifier(Graph((Node("outputs", known, (-1,)),), 2, known.rows.shape[1]))
-    first = len(regions.line_unit)
     cells, region, _ = cut_stage(
         last, 1, len(regions.parents), regions.cells, Lines(regions.line_stage, regions.line_unit)
     )
     at_centre = np.einsum("ni,nio->no", np.insert(cells.centres, 2, 1.0, axis=1), regions.affine_maps[region])
     classes = chosen(last.nodes[1].operation, at_centre)[:, 0].astype(np.int64)
-    return Decision(cells, region, classes, np.nonzero(cells.lines >= first)[0])
+    left, right = cells.edge_cells.T  # a boundary may also run along an older wall
+    edges = np.nonzero((left >= 0) & (right >= 0) & (classes[left] != classes[right]))[0]
+    return Decision(cells, region, classes, edges)
 
 
 def classifier(graph: Graph) -> Graph:

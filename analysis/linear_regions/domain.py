@@ -131,6 +131,6 @@ def polygon(domain: Sequence[Sequence[float]] | Array) -> Array:
     total = np.arctan2(turn, (sides * after).sum(axis=1)).sum()
     if (turn <= limit).any() or not np.isclose(total, 2 * np.pi):
         raise ValueError(
-            "domain: the polygon is not strictly convex; remove corners on straight sides, or split it into convex parts"
+            "domain: the polygon is not strictly convex; drop corners on straight sides, or split it into convex parts"
         )
     return corners

@@ -76,7 +76,7 @@ class Graph:
     def needed(self, *until: int) -> list[int]:
         """The nodes that some nodes depend on, themselves included, in order."""
         needed = set(until)
-        for i in range(max(until), -1, -1):
+        for i in range(max(until, default=-1), -1, -1):
             if i in needed:
                 needed.update(self.nodes[i].inputs)
         return sorted(needed - {-1})

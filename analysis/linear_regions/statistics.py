@@ -1,8 +1,8 @@
 """Numbers about a partition: how many regions, how large, how strongly the network bends between them, what it is not.
 
 A region of one activation pattern need not be a piece of the function: where nothing downstream listens, a unit
-switches without a kink. The kink strength of an edge is the Frobenius norm of the change of the output's gradient across it
-(per unit of plane length); regions joined across edges of none are the true affine pieces.
+switches without a kink. The kink strength of an edge is the Frobenius norm of the change of the output's gradient
+across it (per unit of plane length); regions joined across edges of none are the true affine pieces.
 """
 
 from __future__ import annotations

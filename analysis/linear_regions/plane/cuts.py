@@ -7,8 +7,8 @@ taken once per vertex, so that two cells never disagree; an edge whose ends diff
 
 Values within `tolerance * size` of zero are zero, where `size` is the magnitude of the terms that a value was summed
 from; the same tolerance, carried to t, decides which cut points coincide. Coincidences are then ordered as if line u
-had been moved by eps_u with 0 < eps_0 << eps_1 << .. (simulation of simplicity): zero counts as positive, and of two lines
-through one point of an edge the one with the larger index moves further.
+had been moved by eps_u with 0 < eps_0 << eps_1 << .. (simulation of simplicity): zero counts as positive, and of two
+lines through one point of an edge the one with the larger index moves further.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy.spatial import ConvexHull
 
@@ -14,7 +16,7 @@ def mlp(widths: list[int], seed: int, bias_deviation: float = 0.5) -> Layers:
     draw = np.random.default_rng(seed)
     return [
         (draw.normal(size=(i, o)) * np.sqrt(2 / i), draw.normal(size=o) * bias_deviation)
-        for i, o in zip(widths, widths[1:], strict=False)
+        for i, o in itertools.pairwise(widths)
     ]
 
 
@@ -34,7 +36,7 @@ def degenerate(seed: int) -> Layers:
     widths = [2, *draw.integers(2, 6, size=draw.integers(1, 4)).tolist()]
     layers = [
         (draw.integers(-2, 3, (i, o)).astype(float), draw.integers(-2, 3, o) / (1 + seed % 2) * (seed % 3 > 0))
-        for i, o in zip(widths, widths[1:], strict=False)
+        for i, o in itertools.pairwise(widths)
     ]
     return [*layers, readout(widths[-1])]
 

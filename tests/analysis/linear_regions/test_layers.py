@@ -1,9 +1,10 @@
-"""Every layer of `jaxcnn.networks` on a plane, against the network itself and against brute force through dense matrices."""
+"""Every layer of `jaxcnn.networks`, against the network itself and against brute force through dense matrices."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from analysis.linear_regions import Plane, box, certify, invariants, partition
 from analysis.linear_regions.layers import from_layers, from_network
 from jaxcnn import networks, reference
@@ -35,7 +36,9 @@ LAYERS = {
     "identity": networks.identity(),
     "dropout": networks.dropout(rate=0.9),
     "residual": networks.residual(networks.conv(2, 3, padding="SAME")),
-    "residual-projection": networks.residual(networks.conv(4, 2, stride=2), networks.conv(4, 1, stride=2, padding=((0, -1), (0, -1)))),
+    "residual-projection": networks.residual(
+        networks.conv(4, 2, stride=2), networks.conv(4, 1, stride=2, padding=((0, -1), (0, -1)))
+    ),
 }
 
 
@@ -48,21 +51,13 @@ def drawn(network: Network, seed: int = 0, shape: tuple[int, ...] = IMAGE):
     return params, state
 
 
-@pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("limit", [0, 1 << 21], ids=["windows", "matrix"])
-def test_the_graph_is_the_network(name: str, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analysis.linear_regions.affine.DENSE_LIMIT", limit)
-    network = networks.serial(before=networks.conv(2, 1), layer=LAYERS[name])
-    params, state = drawn(network)
-    graph = from_network(network, params, IMAGE, state)
-    x = np.random.default_rng(1).normal(size=(3, *IMAGE))
-    y, _ = network.apply(params, jnp.asarray(x), state)
-    assert np.allclose(graph.value(x.reshape(3, -1)), np.asarray(y).reshape(3, -1), rtol=1e-13, atol=1e-13)
+WINDOWED = [pytest.param(name, 0, id=f"{name}-by-windows") for name in LAYERS if name.startswith("conv")]
 
 
-@pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("limit", [0, 1 << 21], ids=["windows", "matrix"])
-def test_tangents_and_cotangents_are_those_of_jax(name: str, limit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "limit"), [*(pytest.param(name, 1 << 21, id=name) for name in LAYERS), *WINDOWED])
+def test_values_tangents_and_cotangents_are_the_networks(
+    name: str, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("analysis.linear_regions.affine.DENSE_LIMIT", limit)
     network = networks.serial(before=networks.conv(2, 1), layer=LAYERS[name])
     params, state = drawn(network)
@@ -74,15 +69,17 @@ def test_tangents_and_cotangents_are_those_of_jax(name: str, limit: int, monkeyp
         return network.apply(params, x, state, ops=reference)[0].reshape(3, -1)
 
     y, tangent = jax.jvp(function, (jnp.asarray(x),), (jnp.asarray(dx),))
+    value, along = graph.tangents(x.reshape(3, -1), dx.reshape(3, -1))
+    assert np.allclose(value, y, rtol=1e-13, atol=1e-13)
+    assert np.allclose(along, tangent, rtol=1e-12, atol=1e-13)
     dy = draw.normal(size=y.shape)
-    assert np.allclose(graph.tangents(x.reshape(3, -1), dx.reshape(3, -1))[1], tangent, rtol=1e-12, atol=1e-13)
     gradient = graph.gradient(x.reshape(3, -1), dy)
     assert np.isclose((gradient * dx.reshape(3, -1)).sum(), (dy * tangent).sum(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_error_bounds_hold(name: str) -> None:
-    """The graph in float64 against itself with a perturbed input: the difference is within the bound, which is not idle."""
+    """The graph against itself with a perturbed input: the difference is within the bound, which is not idle."""
     network = networks.serial(before=networks.conv(2, 1), layer=LAYERS[name], end=networks.residual(networks.relu()))
     params, state = drawn(network)
     graph = from_network(network, params, IMAGE, state)
@@ -96,7 +93,7 @@ def test_error_bounds_hold(name: str) -> None:
     assert limit.max() < 1e-3
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(1, 5))
 def test_conv_residual_and_pool_against_brute_force(seed: int) -> None:
     """conv, ReLU, max pool (plain or overlapping), residual conv and ReLU, strided conv, leaky ReLU."""
     draw, shape = np.random.default_rng(seed), (4, 4, 1)
@@ -169,7 +166,13 @@ def test_absolute_value_and_hard_tanh_layers_are_known_by_their_kind() -> None:
 
 def test_a_list_of_layers_is_the_same_network_as_serial() -> None:
     layers = mlp([2, 6, 5, 2], seed=1)
-    network = networks.serial(dense1=networks.dense(6), relu1=networks.relu(), dense2=networks.dense(5), relu2=networks.relu(), dense3=networks.dense(2))
+    network = networks.serial(
+        dense1=networks.dense(6),
+        relu1=networks.relu(),
+        dense2=networks.dense(5),
+        relu2=networks.relu(),
+        dense3=networks.dense(2),
+    )
     params = {f"dense{k + 1}": {"kernel": kernel, "bias": bias} for k, (kernel, bias) in enumerate(layers)}
     one, other = partition(layers, box(-1, 1)), partition(network, params, box(-1, 1))
     assert (one.areas == other.areas).all()
@@ -199,5 +202,3 @@ def test_unknown_layers_missing_and_broken_parameters_are_named() -> None:
         partition(network, box(-1, 1))
     with pytest.raises(ValueError, match="25 inputs but there is no plane"):
         partition([(np.ones((25, 1)), np.zeros(1))], box(-1, 1))
-
-

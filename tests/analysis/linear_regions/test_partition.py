@@ -2,6 +2,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+
 from analysis.linear_regions import ABSOLUTE, HARD_TANH, RELU, Plane, box, invariants, leaky, partition, regular
 from analysis.linear_regions.expectation import lower_bound, upper_bound
 from analysis.linear_regions.oracle import rational_regions
@@ -46,7 +47,9 @@ def test_folded_square_has_four_to_the_folds_equal_squares(folds: int) -> None:
 
 
 @pytest.mark.parametrize("widths", [[2, 7, 1], [2, 16, 16, 2], [2, 12, 12, 12, 3]], ids=str)
-@pytest.mark.parametrize("activation", [RELU, leaky(0.2), ABSOLUTE, HARD_TANH], ids=["relu", "leaky", "absolute", "hard_tanh"])
+@pytest.mark.parametrize(
+    "activation", [RELU, leaky(0.2), ABSOLUTE, HARD_TANH], ids=["relu", "leaky", "absolute", "hard_tanh"]
+)
 def test_random_networks_against_brute_force(widths: list[int], activation) -> None:
     layers = mlp(widths, seed=len(widths))
     brute = BruteForce(SQUARE, np.eye(3)[:, :2])
@@ -93,7 +96,7 @@ def test_parents_units_and_patterns_say_what_cut_what() -> None:
         change = patterns[stage][left[edge]] != patterns[stage][right[edge]]
         assert np.flatnonzero(change).tolist() == [unit]
         assert (found.parents[1][left[edge]] == found.parents[1][right[edge]]) == (stage == 1)
-    first = partition(mlp([2, 10, 10, 1], seed=2)[:1] + [readout(10)], SQUARE)
+    first = partition([*mlp([2, 10, 10, 1], seed=2)[:1], readout(10)], SQUARE)
     assert len(found.parents[0]) == first.count
     assert found.birth.max() == 1
 

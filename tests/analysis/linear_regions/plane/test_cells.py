@@ -1,4 +1,5 @@
 import numpy as np
+
 from analysis.linear_regions.plane.cells import Cells, starts, within
 from tests.analysis.linear_regions.examples import SQUARE
 

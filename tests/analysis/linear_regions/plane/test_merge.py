@@ -1,4 +1,5 @@
 import numpy as np
+
 from analysis.linear_regions import box
 from analysis.linear_regions.plane.cells import Cells
 from analysis.linear_regions.plane.merge import join

@@ -4,6 +4,7 @@ from math import comb
 
 import numpy as np
 import pytest
+
 from analysis.linear_regions import box
 from analysis.linear_regions.expectation import arrangement
 from analysis.linear_regions.plane import cuts, subdivide

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from analysis.linear_regions import invariants, partition, statistics
+from analysis.linear_regions.statistics import gradient_norms, kinks, pieces, seen_by_grid
+from tests.analysis.linear_regions.examples import SQUARE, arrangement_of, mlp
+
+
+def test_a_pyramid_by_hand() -> None:
+    """|x| + 2 |y|: four pieces of gradient norm sqrt(5); the slope jumps by 2 across x = 0 and by 4 across y = 0."""
+    kernel = np.array([[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 2.0, -2.0]])
+    found = partition([(kernel, np.zeros(4)), (np.ones((4, 1)), np.zeros(1))], SQUARE)
+    numbers = statistics(found)
+    assert (numbers.regions, numbers.affine_pieces, numbers.vertices, numbers.edges) == (4, 4, 9, 12)
+    assert np.allclose(gradient_norms(found), np.sqrt(5))
+    assert numbers.dirichlet_energy == pytest.approx(4 * 5)
+    assert numbers.total_kink == pytest.approx(2 * 2 + 2 * 4)
+    assert numbers.edge_length_by_stage == pytest.approx({"layer1": 4.0})
+    assert sorted(set(kinks(found).round(12))) == [0, 2, 4]
+
+
+def test_units_that_nobody_listens_to_make_patterns_but_no_pieces() -> None:
+    layers = arrangement_of([[1, 0], [0, 1]], [0.0, 0.0])
+    layers[1][0][1] = 0
+    found = partition(layers, SQUARE)
+    assert (found.count, pieces(found).max() + 1) == (4, 2)
+    assert statistics(found).affine_pieces == 2
+
+
+def test_invariants_notice_what_is_wrong() -> None:
+    from dataclasses import replace
+
+    found = partition(mlp([2, 8, 8, 2], seed=0), SQUARE)
+    assert invariants(found).ok
+    points = found.vertices.copy()
+    points[-1] += 0.05
+    moved = invariants(replace(found, cells=replace(found.cells, points=points)))
+    assert not moved.ok
+    assert moved.map_error > 1e-10
+    shrunk = invariants(
+        replace(found, cells=replace(found.cells, points=found.vertices[: len(points)] * [1, 1 + 1e-9]))
+    )
+    assert not invariants(replace(found, cells=replace(found.cells, corners=found.cells.corners[::-1]))).ok
+    assert shrunk.area_error == 0  # the domain shrank with them; only the network tells
+    fewer = replace(
+        found.cells, offsets=found.cells.offsets[:-1], corners=found.cells.corners[: found.cells.offsets[-2]]
+    )
+    lost = invariants(replace(found, cells=replace(fewer, sides=found.cells.sides[: found.cells.offsets[-2]])))
+    assert (lost.euler, lost.area_error > 1e-6) == (0, True)
+
+
+def test_a_grid_sees_what_it_hits() -> None:
+    cross = partition(arrangement_of(np.eye(2), [0.0, 0.0]), SQUARE)
+    assert [seen_by_grid(cross, side) for side in (1, 2, 50)] == [1, 4, 4]
+    found = partition(mlp([2, 24, 24, 1], seed=0), SQUARE)
+    assert seen_by_grid(found, 10) < seen_by_grid(found, 100) < found.count
+
+
+@pytest.mark.heavy
+def test_published_grid_counts() -> None:
+    """64 x 3 with 8,752 regions: a grid of 100 x 100 sees 3,687 of them, one of 300 x 300 sees 6,539."""
+    found = partition([*mlp([2, 64, 64, 64], seed=0), (np.ones((64, 1)), np.zeros(1))], SQUARE)
+    assert found.count == 8752
+    assert abs(seen_by_grid(found, 100) - 3687) < 60
+    assert abs(seen_by_grid(found, 300) - 6539) < 60
+
+
+def test_numbers_are_plain_json() -> None:
+    import json
+
+    found = statistics(partition(mlp([2, 6, 6, 3], seed=1), SQUARE))
+    assert json.loads(json.dumps(found.to_json()))["regions_after_stage"]["layer2"] == found.regions
