@@ -1,6 +1,7 @@
 """The checks that every layer's tests use, and that `test_mistakes.py` shows to have teeth.
 
     agrees       value and gradients against `jax.grad` of the reference, in float64
+    run          value and gradients of one function, compiled
     exact        value and gradients against integers, bit for bit, in every dtype
     adjoint      <J u, v> = <u, J^T v>, exact on integers
     contracted   a scalar made of all gradients, so that `agrees` can differentiate once more
@@ -29,7 +30,7 @@ DTYPES = (jnp.float64, jnp.float32, jnp.bfloat16, jnp.float16)
 
 def normal(*shape: int, seed: int = 0, dtype: Any = jnp.float64) -> jax.Array:
     """Reproducible random numbers, different for every shape and seed."""
-    return jnp.asarray(np.random.default_rng([seed, *shape]).standard_normal(shape), dtype)
+    return jnp.asarray(np.asarray(np.random.default_rng([seed, *shape]).standard_normal(shape), dtype))
 
 
 def integers(*shape: int, seed: int = 0) -> np.ndarray:
@@ -62,6 +63,9 @@ def agrees(
 def value_and_gradients(function: Function, arrays: Sequence[jax.Array], dy: jax.Array) -> list[jax.Array]:
     y, backward = jax.vjp(function, *arrays)
     return [y, *backward(dy)]
+
+
+run = quick_jit(value_and_gradients, static_argnums=0)
 
 
 def leaves(arrays: Sequence[Any]) -> list[str]:
@@ -105,11 +109,11 @@ def exact(
 
 def adjoint(linear: Function, *shape: int) -> None:
     """<J u, v> = <u, J^T v> for a linear map of u[*shape], on integers, where both sides are exact."""
-    u = jnp.asarray(integers(*shape), jnp.float64)
-    v = jnp.asarray(integers(*jax.eval_shape(linear, u).shape, seed=1), jnp.float64)
-    y, returned = quick_jit(lambda u, v: value_and_gradients(linear, [u], v))(u, v)
-    assert jnp.any(y != 0)
-    assert jnp.vdot(y, v) == jnp.vdot(u, returned)
+    u = np.float64(integers(*shape))
+    v = np.float64(integers(*jax.eval_shape(linear, u).shape, seed=1))
+    y, returned = (np.asarray(leaf) for leaf in run(linear, [u], v))
+    assert np.any(y)
+    assert np.vdot(y, v) == np.vdot(u, returned)
 
 
 def contracted(function: Function, seed: int = 20) -> Function:
