@@ -5,6 +5,7 @@ Images are rows too, [*spatial, c] flattened; a convolution gathers its windows 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from analysis.linear_regions.operations import Affine, Array
 from jaxcnn.ops.geometry import Window
 
 DENSE_LIMIT = 1 << 21  # entries up to which a convolution is faster as one matrix than window by window
+BAND = 32  # outputs multiplied together in such a matrix, which is mostly zero
 SVD_LIMIT = 1 << 20  # entries of a kernel up to which its spectral norm is computed and not bounded
 
 
@@ -108,7 +110,17 @@ def conv(window: Window, channels: int, kernel: Array, bias: Array | None) -> Af
     if inputs * len(rows) > DENSE_LIMIT:
         return windowed
     matrix = linear(np.eye(inputs))
-    return replace(windowed, linear=lambda x: x @ matrix, transpose=lambda dy: dy @ matrix.T, scratch=1)
+    return replace(windowed, linear=banded(matrix), transpose=banded(matrix.T), scratch=1)
+
+
+def banded(matrix: Array) -> Callable[[Array], Array]:
+    """x @ matrix[in, out], some outputs at a time, each from the run of inputs that their windows cover."""
+    parts = []
+    for part in np.array_split(matrix, -(-matrix.shape[1] // BAND), axis=1):
+        used = np.flatnonzero(part.any(axis=1))
+        run = slice(used.min(initial=len(matrix)), used.max(initial=-1) + 1)
+        parts.append((run, np.ascontiguousarray(part[run])))
+    return lambda x: np.concatenate([x[:, run] @ part for run, part in parts], axis=1)
 
 
 def conv_transpose(window: Window, channels: int, kernel: Array, bias: Array | None) -> Affine:

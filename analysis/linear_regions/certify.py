@@ -129,12 +129,13 @@ def displacement(regions: Regions, labels: Labels) -> Array:
     a residue r_w at p moves the meeting point by r_w |p - q| / height; both lines of a vertex are moved along in turn.
     """
     edge, p, q, w = crossing_lines(regions, labels)
-    tied, residue, same = ties(regions, labels, p, w, edge)
-    height = heights(regions, labels, q, w, tied)
+    rows, bound = rivals(regions, labels, np.concatenate([p, q]), np.tile(w, 2))
+    tied, residue = ties(regions, labels, w, rows[: len(p)], bound[: len(p)])
+    height = spread(rows[len(p) :], tied) - 2 * bound[len(p) :]
     with np.errstate(divide="ignore", invalid="ignore"):
         shift = np.where(height > 0, residue * regions.cells.edge_lengths[edge] / height, np.inf)
-    shift[same & (tied.sum(axis=1) < 3)] = np.nan  # two candidates tie all along their own line
     along = edge_unit(regions, labels.first)[edge]
+    shift[(w == along) & (tied.sum(axis=1) < 3)] = np.nan  # two candidates tie all along their own line
     order = np.lexsort((shift, w, along, p))  # nan last
     key = np.stack([p, along, w])[:, order]
     best = order[np.append(True, (key[:, 1:] != key[:, :-1]).any(axis=0))[: len(order)]]
@@ -158,23 +159,18 @@ def crossing_lines(regions: Regions, labels: Labels) -> tuple[Array, Array, Arra
     return edge[owner], p[owner], q[owner], w
 
 
-def ties(regions: Regions, labels: Labels, p: Array, w: Array, edge: Array) -> tuple[Array, Array, Array]:
-    """Which candidates of unit w tie at p, [n, candidates]; how far apart rounding may hold them, [n]; and whether w is
-    the unit of the edge itself.
-    """
-    rows, bound = rivals(regions, labels, p, w)
+def ties(regions: Regions, labels: Labels, w: Array, rows: Array, bound: Array) -> tuple[Array, Array]:
+    """Which candidates of unit w tie, [n, candidates], and how far apart rounding may hold them, [n]."""
     stage = np.searchsorted(labels.first, w, side="right") - 1
     kinked = np.array([isinstance(regions.graph.nodes[node].operation, Kink) for node in regions.graph.stages])[stage]
     leader = np.where(kinked, rows[:, 0], np.nanmax(rows, axis=1))
     tied = np.abs(rows - leader[:, None]) <= 32 * bound[:, None]
-    low, high = np.where(tied, rows, np.inf).min(axis=1), np.where(tied, rows, -np.inf).max(axis=1)
-    return tied, high - low + 2 * bound, w == edge_unit(regions, labels.first)[edge]
+    return tied, spread(rows, tied) + 2 * bound
 
 
-def heights(regions: Regions, labels: Labels, q: Array, w: Array, tied: Array) -> Array:
-    """How far apart the tied candidates are at q, at least."""
-    rows, bound = rivals(regions, labels, q, w)
-    return np.where(tied, rows, -np.inf).max(axis=1) - np.where(tied, rows, np.inf).min(axis=1) - 2 * bound
+def spread(rows: Array, tied: Array) -> Array:
+    """How far apart the tied candidates are, [n]."""
+    return np.where(tied, rows, -np.inf).max(axis=1) - np.where(tied, rows, np.inf).min(axis=1)
 
 
 def rivals(regions: Regions, labels: Labels, vertices: Array, units: Array) -> tuple[Array, Array]:

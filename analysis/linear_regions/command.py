@@ -23,6 +23,9 @@ class Config:
     run: Path | None = None
     """A folder that `jaxcnn train` wrote, instead of a toy problem: its network, on a plane through three examples."""
 
+    before: bool = False
+    """For a run: also the same network before its first step, side by side."""
+
     network: str | None = None
     """A fresh network of jaxcnn.networks by name, on a plane through three digits, instead of either."""
 

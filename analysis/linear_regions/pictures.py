@@ -51,7 +51,7 @@ def regions_by(
     if points is not None:
         mark(ax, points, np.zeros(len(points), int) if labels is None else labels)
     frame(ax, regions)
-    what = f"{regions.count:,} regions"
+    what = f"{regions.count:,} region{'s' * (regions.count != 1)}"
     ax.set_title(
         what
         if outputs < 2 or not len(regions.boundary.edges)

@@ -71,7 +71,7 @@ def fresh(config: Config, name: str) -> Subject:
 
 
 def from_run(config: Config, folder: Path) -> Subject:
-    """A trained network, and the same before its first step."""
+    """A trained network and, if asked for, the same before its first step."""
     from safetensors.numpy import load_file
 
     from jaxcnn.training.config import Config as TrainConfig
@@ -87,10 +87,8 @@ def from_run(config: Config, folder: Path) -> Subject:
     experiment = prepare(replace(TrainConfig(**(settings | {"run_dir": None}))))
     network, kept = experiment.learner.network, flat(experiment.state.statistics)
     params, state = (nested({k: v for k, v in tensors.items() if (k in kept) is kind}) for kind in (False, True))
-    stages = (
-        ("before training", network, experiment.state.params, experiment.state.statistics),
-        ("after training", network, params, state),
-    )
+    before = ("before training", network, experiment.state.params, experiment.state.statistics)
+    stages = (*[before] * config.before, ("after training", network, params, state))
     return on_examples(config, settings["network"], stages, settings["data"])
 
 

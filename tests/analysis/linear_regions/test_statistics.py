@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,26 +29,30 @@ def test_units_that_nobody_listens_to_make_patterns_but_no_pieces() -> None:
     assert statistics(found).affine_pieces == 2
 
 
-def test_invariants_notice_what_is_wrong() -> None:
-    from dataclasses import replace
-
+def test_invariants_notice_a_vertex_out_of_place() -> None:
     found = partition(mlp([2, 8, 8, 2], seed=0), SQUARE)
     assert invariants(found).ok
     points = found.vertices.copy()
     points[-1] += 0.05
     moved = invariants(replace(found, cells=replace(found.cells, points=points)))
     assert not moved.ok
-    assert moved.map_error > 1e-10
-    shrunk = invariants(
-        replace(found, cells=replace(found.cells, points=found.vertices[: len(points)] * [1, 1 + 1e-9]))
-    )
-    assert not invariants(replace(found, cells=replace(found.cells, corners=found.cells.corners[::-1]))).ok
-    assert shrunk.area_error == 0  # the domain shrank with them; only the network tells
-    fewer = replace(
-        found.cells, offsets=found.cells.offsets[:-1], corners=found.cells.corners[: found.cells.offsets[-2]]
-    )
-    lost = invariants(replace(found, cells=replace(fewer, sides=found.cells.sides[: found.cells.offsets[-2]])))
-    assert (lost.euler, lost.area_error > 1e-6) == (0, True)
+    assert moved.seam_error > 1e-10
+
+
+def test_invariants_notice_a_lost_cell() -> None:
+    found = partition(mlp([2, 8, 8, 2], seed=0), SQUARE)
+    cells, end = found.cells, found.cells.offsets[-2]
+    fewer = replace(cells, offsets=cells.offsets[:-1], corners=cells.corners[:end], sides=cells.sides[:end])
+    lost = invariants(replace(found, cells=fewer))
+    assert (lost.euler, lost.area_error > 1e-6, lost.ok) == (0, True, False)
+
+
+def test_invariants_notice_a_wrong_map_and_a_repeated_pattern() -> None:
+    found = partition(mlp([2, 8, 8, 2], seed=0), SQUARE)
+    other = partition(mlp([2, 8, 8, 2], seed=1), SQUARE)
+    assert invariants(replace(other, cells=found.cells)).map_error > 1e-10  # another network's regions
+    linear = partition([(np.ones((2, 1)), np.zeros(1))], SQUARE)
+    assert not invariants(replace(linear, cells=found.cells)).distinct_patterns
 
 
 def test_a_grid_sees_what_it_hits() -> None:
