@@ -101,16 +101,15 @@ class Graph:
 
         return self.run((x, np.zeros(x.shape[1])), until, rule)
 
-    def tangents(self, x: Array, *directions: Array) -> list[Array]:
-        """The output at x and its derivatives along some directions [b, inputs]."""
+    def tangents(self, x: Array, directions: Array) -> tuple[Array, Array]:
+        """The output at x [b, inputs], and its derivatives along directions [k, b, inputs]."""
 
-        def rule(operation: Operation, *rows: list[Array]) -> list[Array]:
-            derivatives = (
-                operation.tangent(*(part for row in rows for part in (row[0], row[k]))) for k in range(1, len(rows[0]))
+        def rule(operation: Operation, *pairs: tuple[Array, Array]) -> tuple[Array, Array]:
+            return operation.value(*(value for value, _ in pairs)), operation.tangent(
+                *(x for pair in pairs for x in pair)
             )
-            return [operation.value(*(row[0] for row in rows)), *derivatives]
 
-        return self.run([x, *directions], len(self.nodes) - 1, rule)
+        return self.run((x, directions), len(self.nodes) - 1, rule)
 
     def gradient(self, x: Array, dy: Array) -> Array:
         """The derivative of sum(dy * output) by the inputs, row by row: [b, outputs] to [b, inputs]."""

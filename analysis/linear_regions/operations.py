@@ -30,7 +30,7 @@ class Operation:
         raise NotImplementedError
 
     def tangent(self, *inputs: Any, **_: Any) -> Array:
-        """From rows and their tangents: the tangents after the operation."""
+        """From rows [b, in] and tangents [.., b, in]: the tangents after the operation."""
         raise NotImplementedError
 
     def cotangent(self, *inputs: Any, **_: Any) -> tuple[Array, ...]:
@@ -73,7 +73,7 @@ class Affine(Operation):
         return self.rows * (reach + earlier) + np.abs(self.bias) + self.inherent
 
     def tangent(self, x: Array, dx: Array) -> Array:
-        return self.linear(dx)
+        return self.linear(dx.reshape(-1, dx.shape[-1])).reshape(*dx.shape[:-1], -1)
 
     def cotangent(self, dy: Array, x: Array) -> tuple[Array]:
         return (self.transpose(dy),)
@@ -195,7 +195,7 @@ class Maximum(Operation):
     def tangent(self, x: Array, dx: Array) -> Array:
         index = np.concatenate([self.index, np.full((len(self.index), 1), -1)], axis=1)
         column = np.take_along_axis(index[None], self.winner(x)[..., None], axis=2)[..., 0]
-        return np.where(column >= 0, np.take_along_axis(dx, np.maximum(column, 0), axis=1), 0)
+        return np.where(column >= 0, dx[..., np.arange(len(x))[:, None], column], 0)
 
     def cotangent(self, dy: Array, x: Array) -> tuple[Array]:
         winner, dx = self.winner(x), np.zeros(x.shape)

@@ -222,12 +222,10 @@ class Regions:
     @cached_property
     def affine_maps(self) -> Array:
         """The network on every region, y = (u, v, 1) @ map, [f, 3, outputs]."""
-        centres, maps = self.cells.centres, []
+        maps = []
         for block in self.graph.blocks(self.count):
-            x = centres[block]
-            y, du, dv = self.graph.tangents(
-                x, np.broadcast_to([1.0, 0.0], x.shape), np.broadcast_to([0.0, 1.0], x.shape)
-            )
+            x = self.cells.centres[block]
+            y, (du, dv) = self.graph.tangents(x, np.broadcast_to(np.eye(2)[:, None], (2, *x.shape)))
             maps.append(np.stack([du, dv, y - x[:, :1] * du - x[:, 1:] * dv], axis=1))
         return np.concatenate(maps)
 

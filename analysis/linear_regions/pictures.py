@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from analysis.linear_regions.operations import Array
 from analysis.linear_regions.partition import Regions
@@ -105,9 +106,9 @@ def by_kink(regions: Regions, ax: Axes) -> None:
     order = np.argsort(strength[shown])
     segments = regions.cells.points[regions.cells.ends[shown]][order]
     top = strength.max()
-    lines = LineCollection(
-        list(segments), cmap="inferno_r", norm=LogNorm(max(strength[shown].min(), top / 1e3), top), linewidths=0.9
-    )
+    norm = LogNorm(max(strength[shown].min(), top / 1e3), top)
+    width = float(np.clip(60 / np.sqrt(len(segments)), 0.15, 1.2))
+    lines = LineCollection(list(segments), cmap="inferno_r", norm=norm, linewidths=width)
     lines.set_array(strength[shown][order])
     ax.add_collection(lines)
     ax.figure.colorbar(lines, ax=ax, label="change of gradient across the edge", shrink=0.8)
@@ -140,13 +141,16 @@ def mark(ax: Axes, points: Array, labels: Array) -> None:
     )
     if len(points) < 10:
         for (x, y), label in zip(points, labels, strict=True):
-            ax.annotate(f"a {label}", (x, y), xytext=(7, 6), textcoords="offset points", fontsize=10, fontweight="bold")
+            name = ax.annotate(f"a {label}", (x, y), xytext=(7, 6), textcoords="offset points", fontweight="bold")
+            name.set_path_effects([withStroke(linewidth=3, foreground="white")])
 
 
 def frame(ax: Axes, regions: Regions) -> None:
     low, high = regions.vertices.min(axis=0), regions.vertices.max(axis=0)
     inputs = regions.plane is None
-    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
+    room = 0 if inputs else 0.05 * (high - low).max()
+    (left, bottom), (right, top) = low - room, high + room
+    ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
     ax.set(
         xlabel="first input" if inputs else "first axis of the plane",
         ylabel="second input" if inputs else "second axis of the plane",

@@ -53,8 +53,7 @@ class Segment:
     @cached_property
     def slopes(self) -> Array:
         """d output / dt on every piece, [k + 1, outputs]."""
-        middle = self.middles
-        return self.line.tangents(middle, np.ones_like(middle))[1]
+        return self.line.tangents(self.middles, np.ones((1, self.count, 1)))[1][0]
 
     @property
     def middles(self) -> Array:

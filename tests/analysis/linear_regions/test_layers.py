@@ -69,9 +69,10 @@ def test_values_tangents_and_cotangents_are_the_networks(
         return network.apply(params, x, state, ops=reference)[0].reshape(3, -1)
 
     y, tangent = jax.jvp(function, (jnp.asarray(x),), (jnp.asarray(dx),))
-    value, along = graph.tangents(x.reshape(3, -1), dx.reshape(3, -1))
+    value, (along, twice) = graph.tangents(x.reshape(3, -1), np.stack([dx, 2 * dx]).reshape(2, 3, -1))
     assert np.allclose(value, y, rtol=1e-13, atol=1e-13)
     assert np.allclose(along, tangent, rtol=1e-12, atol=1e-13)
+    assert np.allclose(twice, 2 * along, rtol=1e-13)
     dy = draw.normal(size=y.shape)
     gradient = graph.gradient(x.reshape(3, -1), dy)
     assert np.isclose((gradient * dx.reshape(3, -1)).sum(), (dy * tangent).sum(), rtol=1e-12)
