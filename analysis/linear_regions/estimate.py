@@ -27,7 +27,7 @@ from analysis.linear_regions.partition import partition, prepared
 from analysis.linear_regions.segment import segment
 
 CHORDS = 16
-SECONDS = 8e-6  # per region and layer's work: see benchmarks/linear_regions.py
+SECONDS = 8e-6  # per region and layer's work: see benchmarks/regions.py
 FLOPS = 2e10  # of one core's forward pass
 BYTES = 1000  # per region, at the peak
 

@@ -151,6 +151,7 @@ def frame(ax: Axes, regions: Regions) -> None:
     room = 0 if inputs else 0.05 * (high - low).max()
     (left, bottom), (right, top) = low - room, high + room
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
+    ax.locator_params(nbins=6)
     ax.set(
         xlabel="first input" if inputs else "first axis of the plane",
         ylabel="second input" if inputs else "second axis of the plane",
@@ -190,7 +191,7 @@ def surface(found: Complex, unit: int, points: Array | None = None, labels: Arra
     normals = np.array([np.linalg.svd(wall - wall.mean(axis=0))[2][2] for wall in walls]).reshape(-1, 3)
     light = np.abs(normals @ (np.array([0.4, -0.5, 0.77])))
     faces = Poly3DCollection(
-        walls, facecolors=colormaps["Blues"](0.25 + 0.6 * light), edgecolors=(0, 0, 0, 0.5), linewidths=0.4, alpha=0.9
+        walls, facecolors=colormaps["Blues"](0.25 + 0.6 * light), edgecolors=(0, 0, 0, 0.5), linewidths=0.4, alpha=0.6
     )
     ax.add_collection3d(faces)
     if points is not None:
@@ -205,6 +206,7 @@ def surface(found: Complex, unit: int, points: Array | None = None, labels: Arra
         zlabel="third input",
     )
     ax.set_title(f"{found.count:,} regions in space; the decision surface has {len(walls):,} facets")
+    ax.locator_params(nbins=4)
     ax.set_box_aspect((1, 1, 1))
     return ax
 

@@ -112,7 +112,7 @@ def draw_segment(config: Config, looked_at: Subject) -> None:
 def draw_gallery(config: Config) -> None:
     """The same problem learnt by networks of growing width."""
     data = toy.problem(config.problem, seed=config.seed)
-    figure = Figure(figsize=(15, 4.2), layout="constrained")
+    figure = Figure(figsize=(15, 4.4), layout="constrained")
     for ax, units in zip(figure.subplots(1, 4, sharey=True), (4, 8, 16, 64), strict=True):
         network = toy.classifier((units,) * len(config.units))
         last = toy.train(network, data, config.steps, seed=config.seed)[-1]
@@ -122,6 +122,9 @@ def draw_gallery(config: Config) -> None:
             f"{len(config.units)} layers of {units} units\n{found.count:,} regions, accuracy {last.accuracy:.1%}",
             fontsize=9,
         )
+        ax.label_outer()
+        if units < 64:
+            ax.get_legend().remove()
     save(figure, config.out / "gallery", vector=False)
 
 
@@ -151,25 +154,20 @@ def write(path: Path, content: Any) -> None:
 
 
 def present(looked_at: Subject, results: dict[str, dict[str, Any]], out: Path) -> None:
-    """The main numbers as a table."""
-    rows = (
-        "expected_regions",
-        "regions",
-        "affine_pieces",
-        f"seen_by_{GRID}x{GRID}_grid",
-        "boundary_length",
-        "seconds",
-        "certificate_seconds",
-    )
-    table = Table("", *results, title=looked_at.name)
-    for row in rows:
-        cells = [result.get(row, "") for result in results.values()]
-        table.add_row(
-            row.replace("_", " "),
-            *(f"{cell:,.4g}" if isinstance(cell, float) else f"{cell:,}" if cell != "" else "" for cell in cells),
-        )
+    """The main numbers as a table, and what is certain of the last count."""
+    columns = {
+        "regions": "regions",
+        "expected": "expected_regions",
+        "pieces": "affine_pieces",
+        f"seen by {GRID}x{GRID}": f"seen_by_{GRID}x{GRID}_grid",
+        "boundary": "boundary_length",
+        "seconds": "seconds",
+    }
+    table = Table("", *columns, title=looked_at.name)
+    for title, result in results.items():
+        found = (result.get(key, "") for key in columns.values())
+        table.add_row(title, *(f"{x:,.3g}" if isinstance(x, float) else f"{x:,}" if x != "" else "" for x in found))
     console = Console()
     console.print(table)
-    for title, result in results.items():
-        console.print(f"{title}: {result.get('certificate', 'counted in tiles, not certified')}")
-    console.print(f"pictures and numbers in {out}")
+    console.print(f"{title}: {result.get('certificate', 'counted in tiles, not certified')}", soft_wrap=True)
+    console.print(f"pictures and numbers in {out}", soft_wrap=True)

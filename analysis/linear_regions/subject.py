@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,24 +71,28 @@ def fresh(config: Config, name: str) -> Subject:
 
 def from_run(config: Config, folder: Path) -> Subject:
     """A trained network and, if asked for, the same before its first step."""
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     from jaxcnn.training.config import Config as TrainConfig
     from jaxcnn.training.experiment import prepare
 
     try:
-        settings = json.loads((folder / "config.json").read_text())
+        settings = json.loads((folder / "config.json").read_text()) | {"run_dir": None}
+        trained = TrainConfig(**settings)
         tensors = load_file(folder / "params.safetensors")
     except OSError as error:
         raise UserError(
             f"--run {folder}: is no folder of `jaxcnn train` ({error.strerror or error}: {error.filename})"
         ) from error
-    experiment = prepare(replace(TrainConfig(**(settings | {"run_dir": None}))))
+    except (TypeError, ValueError, SafetensorError) as error:
+        raise UserError(f"--run {folder}: cannot be read ({error}); train it again") from error
+    experiment = prepare(trained)
     network, kept = experiment.learner.network, flat(experiment.state.statistics)
     params, state = (nested({k: v for k, v in tensors.items() if (k in kept) is kind}) for kind in (False, True))
     before = ("before training", network, experiment.state.params, experiment.state.statistics)
     stages = (*[before] * config.before, ("after training", network, params, state))
-    return on_examples(config, settings["network"], stages, settings["data"])
+    return on_examples(config, trained.network, stages, trained.data)
 
 
 def on_examples(config: Config, name: str, stages: tuple[tuple[str, Network, Any, Any], ...], data: str) -> Subject:
@@ -108,6 +111,6 @@ def on_examples(config: Config, name: str, stages: tuple[tuple[str, Network, Any
             (title, from_network(network, params, inputs.shape[1:], state)) for title, network, params, state in stages
         )
     except (TypeError, ValueError) as error:
-        raise UserError(f"{name}: {error}") from error
+        raise UserError(f"{name}: {str(error).removeprefix('regions: ')}") from error
     points, _ = plane.project(inputs)
     return Subject(name, graphs, plane, around(points, config.margin), points, held_out.labels[list(config.examples)])
