@@ -1,4 +1,4 @@
-"""`jaxcnn regions`. JAX is loaded when the work begins, not for `--help` or a typing error."""
+"""`jaxcnn regions`: what it can be asked for; the work itself is in `study`."""
 
 from __future__ import annotations
 
