@@ -22,3 +22,12 @@ def test_runs() -> None:
     assert within(counts).tolist() == [0, 1, 2, 0]
     assert starts(counts).tolist() == [0, 3, 3, 4]
     assert within(np.empty(0, int)).tolist() == []
+
+
+def test_area_and_centre_of_a_cell_by_hand() -> None:
+    """A trapezium of height 2 between sides of 1 and 3, far from the origin too."""
+    trapezium = np.array([[0.0, 0.0], [3.0, 0.0], [2.0, 2.0], [1.0, 2.0]])
+    for shift in (0.0, 1e6):
+        cell = Cells.polygon(trapezium + shift)
+        assert cell.areas.tolist() == [4.0]
+        assert (cell.centres - shift).tolist() == [[1.5, 1.0]]
