@@ -6,9 +6,9 @@ all directions alike, k knots per unit of length meant k^2 pi / 4 crossings per 
     regions = 1 + (knots on the border) / 2 + crossings.
 
 It is within a factor of two on trained and on random networks, and too high where lines meet in one point (a network
-without biases, seen around the origin). Beyond a budget, `count` cuts the domain into slabs and
-holds one at a time. A region that a cut between slabs passes through is counted on both sides; every such region has
-one edge on the cut, so
+without biases, seen around the origin). The seconds are rough: within a factor of three on dense networks, up to six
+too few with max pools. Beyond a budget, `count` cuts the domain into slabs and holds one at a time. A region that a cut
+between slabs passes through is counted on both sides; every such region has one edge on the cut, so
 
     regions = sum over slabs - edges on the cuts.
 """
@@ -25,10 +25,12 @@ from analysis.linear_regions.graph import Graph
 from analysis.linear_regions.operations import RELU, Array, Kink
 from analysis.linear_regions.partition import partition, prepared
 from analysis.linear_regions.segment import segment
+from analysis.linear_regions.stages import levels
 
 CHORDS = 16
-SECONDS = 8e-6  # per region and layer's work: see benchmarks/regions.py
-FLOPS = 2e10  # of one core's forward pass
+SECONDS = 2e-6  # per region, beside the forward passes at its corners: see benchmarks/regions.py
+FLOPS = 2e10  # per second of one core's forward pass
+TOUCH = 2e-9  # seconds per value that it reads and writes
 BYTES = 1000  # per region, at the peak
 
 
@@ -53,7 +55,6 @@ def estimate(
     graph, domain = prepared(network, given, plane, state, activation)
     sides = np.roll(domain, -1, axis=0) - domain
     border = sum(knots(graph, a, a + side) for a, side in zip(domain, sides, strict=True))
-    lengths = np.linalg.norm(sides, axis=1)
     after = domain + sides
     area = 0.5 * (domain[:, 0] * after[:, 1] - domain[:, 1] * after[:, 0]).sum()
     draw = np.random.default_rng(seed)
@@ -64,8 +65,21 @@ def estimate(
         total, density = total + length, density + knots(graph, a, b)
     crossings = area * np.pi / 4 * (density / total) ** 2
     regions = float(1 + border / 2 + crossings)
-    flops = sum(2 * getattr(node.operation, "terms", 1) * graph.size_of(i) for i, node in enumerate(graph.nodes))
-    return Estimate(regions, regions * (SECONDS + len(graph.stages) * flops / FLOPS), regions * BYTES + lengths.size)
+    return Estimate(regions, seconds(graph, regions), regions * BYTES)
+
+
+def seconds(graph: Graph, regions: float) -> float:
+    """What cutting takes: before stage k of L some ((k - 1/2) / L)^2 of the regions are there, and every level of the
+    stage is one forward pass at their corners.
+    """
+    total = regions * SECONDS
+    for k, (node, source) in enumerate(zip(graph.stages, graph.sources, strict=True)):
+        work = 0.0
+        for i in graph.needed(source):
+            size = graph.size_of(i)
+            work += size * (TOUCH + 2 * getattr(graph.nodes[i].operation, "terms", 1) / FLOPS)
+        total += regions * ((k + 0.5) / len(graph.stages)) ** 2 * len(levels(graph, node)) * work
+    return total
 
 
 def knots(graph: Graph, a: Array, b: Array) -> int:

@@ -172,11 +172,14 @@ class Maximum(Operation):
 
     def winner(self, x: Array) -> Array:
         """Which candidate is largest, int8 [b, out]; the first of several, but the floor, numbered last, wins ties."""
-        best = self.value(x)
-        found = np.full(best.shape, self.index.shape[1], np.int8)
-        for k in reversed(range(self.index.shape[1])):
-            wins = self.candidate(x, k) == best
-            found[wins & (best > 0) if self.floor else wins] = k
+        best = self.candidate(x, 0)
+        found = np.zeros(best.shape, np.int8)
+        for k in range(1, self.index.shape[1]):
+            z = self.candidate(x, k)
+            found[z > best] = k
+            np.maximum(best, z, out=best)
+        if self.floor:
+            found[best <= 0] = self.index.shape[1]
         return found
 
     def lead(self, x: Array) -> Array:

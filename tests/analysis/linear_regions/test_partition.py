@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from analysis.linear_regions import ABSOLUTE, HARD_TANH, RELU, Plane, box, invariants, leaky, partition, regular
+from analysis.linear_regions.affine import dense
 from analysis.linear_regions.expectation import lower_bound, upper_bound
+from analysis.linear_regions.graph import Graph, Node
+from analysis.linear_regions.operations import Maximum
 from analysis.linear_regions.oracle import rational_regions
 from analysis.linear_regions.plane.chords import InconsistentSignsError
 from analysis.linear_regions.synthesis import folded_square
@@ -197,3 +200,15 @@ def test_saved_arrays_rebuild_the_regions(tmp_path) -> None:
     assert all((a == b).all() for a, b in zip(polygons, found.polygons, strict=True))
     assert (kept["affine_maps"] == found.affine_maps).all()
     assert kept["stage_names"].tolist() == ["layer1"]
+
+
+def test_parents_through_a_maximum_are_the_regions_before() -> None:
+    """max(x, -x, 1/2): where 1/2 wins, the line on which x and -x tie is drawn first and then taken back."""
+    first = dense(np.array([[1.0, -1.0, 0.0], [0.0, 0.0, 0.0]]), np.array([0.0, 0.0, 0.5]))
+    second = dense(np.array([[1.0, 2.0]]), np.array([-0.7, -1.5]))
+    pool = Maximum(np.array([[0, 1, 2]]))
+    nodes = (Node("in", first, (-1,)), Node("pool", pool, (0,)), Node("out", second, (1,)), Node("relu", RELU, (2,)))
+    before, found = partition(Graph(nodes[:2], 2, 3), SQUARE), partition(Graph(nodes, 2, 3), SQUARE)
+    assert before.parents[0].tolist() == [0, 0, 0]
+    assert (before.count, found.count) == (3, 7)
+    assert np.allclose(np.bincount(found.parents[1], weights=found.areas), before.areas, rtol=1e-12)
