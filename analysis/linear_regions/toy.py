@@ -13,7 +13,6 @@ Inputs lie in [-1, 1]; classes are 0 and 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -27,6 +26,8 @@ from jaxcnn.networks import Network
 
 Array = np.ndarray
 Layers = list[tuple[Array, Array]]
+
+UNINTERRUPTED = 500  # training steps in one compiled loop, after which a person can stop it
 
 
 class Problem(NamedTuple):
@@ -143,14 +144,14 @@ def train(
     def loss(params: Any) -> jax.Array:
         return ops.softmax_cross_entropy(network.apply(params, x), labels).mean()
 
-    def step(carry: tuple[Any, Any], _: None) -> tuple[tuple[Any, Any], None]:
+    def step(_: Any, carry: tuple[Any, Any]) -> tuple[Any, Any]:
         params, memory = carry
         updates, memory = optimiser.update(jax.grad(loss)(params), memory, params)
-        return (optax.apply_updates(params, updates), memory), None
+        return optax.apply_updates(params, updates), memory
 
-    @partial(jax.jit, static_argnums=1)
+    @jax.jit
     def advance(carry: tuple[Any, Any], count: int) -> tuple[Any, Any]:
-        return jax.lax.scan(step, carry, None, length=count)[0]
+        return jax.lax.fori_loop(0, count, step, carry)
 
     def accuracy(params: Any) -> float:
         return float((network.apply(params, x).argmax(axis=1) == labels).mean())
@@ -159,7 +160,8 @@ def train(
     carry = (params, optimiser.init(params))
     taken = [Snapshot(0, params, accuracy(params))]
     for before, after in pairwise(stops):
-        carry = advance(carry, after - before)
+        for start in range(before, after, UNINTERRUPTED):
+            carry = jax.block_until_ready(advance(carry, min(UNINTERRUPTED, after - start)))
         taken.append(Snapshot(after, carry[0], accuracy(carry[0])))
     return taken
 
