@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import prod
 from typing import NamedTuple
 
 import jax
 from jax import lax
 
-from jaxcnn.lowering import depthwise, gemm, groups, phases, toeplitz, xla
+from jaxcnn.lowering import blocks, depthwise, gemm, groups, phases, toeplitz, xla
 from jaxcnn.lowering.window import Window
 
 Contraction = Callable[[jax.Array, jax.Array, Window], jax.Array]
@@ -30,7 +31,7 @@ class Row(NamedTuple):
     """One line of a table: a form, where it applies, and why it is there."""
 
     form: Contraction
-    applies: Callable[[int, int, Window], bool]  # channels of x, channels of y, window
+    applies: Callable[[int, int, Window], bool]  # channels of the one array and of the other, window
     because: str
 
 
@@ -47,12 +48,34 @@ def is_grouped(c: int, k: int, window: Window) -> bool:
     return window.groups > 1
 
 
+def fits_blocks(c: int, k: int, window: Window) -> bool:
+    filled = prod(-(-f // s) * s for f, s in zip(window.size, window.stride, strict=True))
+    is_plain = window.groups == 1 and set(window.dilation) == {1} and prod(window.stride) > 1
+    return is_plain and filled <= 1.25 * prod(window.size)
+
+
+def fits_blocks_of_many_taps(c: int, k: int, window: Window) -> bool:
+    return fits_blocks(c, k, window) and prod(window.size) > 128
+
+
 def is_unit_stride(c: int, k: int, window: Window) -> bool:
     return window.groups == 1 and set(window.stride) == {1}
 
 
 def always(c: int, k: int, window: Window) -> bool:
     return True
+
+
+def input_by_blocks(y: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    return blocks.correlate_input(y, kernel, window, correlate_input)
+
+
+def input_by_phases(y: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    return phases.correlate_input(y, kernel, window, correlate)
+
+
+def kernel_by_blocks(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
+    return blocks.correlate_kernel(x, y, window, correlate_kernel)
 
 
 CORRELATE = {
@@ -69,8 +92,20 @@ CORRELATE = {
     ),
 }
 
+CORRELATE_INPUT = {
+    "default": (
+        Row(input_by_blocks, fits_blocks, "11x11, stride 4, 64 to 3 at 224x224: 33 ms against 244 by 16 phases"),
+        Row(input_by_phases, always, "stride 2, 64 to 32 at 32x32: no zeros are multiplied"),
+    ),
+}
+
 CORRELATE_KERNEL = {
     "cpu": (
+        Row(
+            kernel_by_blocks,
+            fits_blocks_of_many_taps,
+            "256 taps, stride 64: 3.4 ms against 7.2, compiled in 0.3 s against 4.7",
+        ),
         Row(depthwise.correlate_kernel_by_images, is_depthwise, "64 channels at 32x32: 4.4 ms against 26 at once"),
         Row(
             partial(groups.split, gemm.correlate_kernel_by_chunks),
@@ -85,6 +120,7 @@ CORRELATE_KERNEL = {
         ),
     ),
     "default": (
+        Row(kernel_by_blocks, fits_blocks_of_many_taps, "few products where there would be one for each tap"),
         Row(depthwise.correlate_kernel_at_once, is_depthwise, "batch groups fall to slow kernels, jax#13800"),
         Row(xla.correlate_kernel, is_unit_stride, "one library call"),
         Row(gemm.correlate_kernel_by_taps, always, "dilated or grouped by a stride or by groups: jax#37922, #13800"),
@@ -97,7 +133,7 @@ def choose(rows: tuple[Row, ...], c: int, k: int, window: Window) -> Contraction
 
 
 def dispatch(table: Mapping[str, tuple[Row, ...]], a: jax.Array, b: jax.Array, window: Window) -> jax.Array:
-    """The chosen form, per platform, at compile time; a is x, and the last axis of b (kernel or y) has y's channels."""
+    """The chosen form, per platform, at compile time; the last axes of a and b are channels."""
     forms = {platform: choose(rows, a.shape[-1], b.shape[-1], window) for platform, rows in table.items()}
     if len(set(forms.values())) == 1:
         return forms["default"](a, b, window)
@@ -115,7 +151,7 @@ def correlate(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 
 def correlate_input(y: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     """x[n, i, c] = sum over t, k of y[n, (i + low - d t) / s, k] w[t, c, k], where the division is exact."""
-    return phases.correlate_input(y, kernel, window, correlate)
+    return dispatch(CORRELATE_INPUT, y, kernel, window)
 
 
 def correlate_kernel(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
