@@ -4,8 +4,8 @@
 
     y[n, o, k] = sum over q, r, c of X[n, o + q, (r, c)] W[q, (r, c), k]
 
-A window that the stride does not divide is filled up with zero taps. There are ceil(f / s) taps per axis instead of f,
-and the input gradient is one contraction instead of one for each of the s phases.
+A window that the stride does not divide is filled up with zero taps. The input gradient is then one contraction of
+ceil(f / s) taps per axis, where the phases of the stride would be s contractions per axis.
 """
 
 from __future__ import annotations
@@ -38,35 +38,12 @@ def correlate_input(y: jax.Array, kernel: jax.Array, window: Window, contraction
     return lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *crop, (0, 0, 0)))  # [n, *input, c]
 
 
-def correlate_kernel(x: jax.Array, y: jax.Array, window: Window, contraction: Contraction) -> jax.Array:
-    """w[*window, c, k] from x[n, *input, c] and y[n, *output, k], by `contraction` for the same sum over blocks."""
-    kernel = contraction(blocks_of_x(x, window), y, blocked(window))  # [*taps, (r, c), k]
-    kernel = channels_last(spread(channels_first(kernel), window.stride))  # [*taps * stride, c, k]
-    return lax.slice(kernel, (0,) * kernel.ndim, (*window.size, *kernel.shape[-2:]))
-
-
-def blocks_of_x(x: jax.Array, window: Window) -> jax.Array:
-    """X[n, *blocks, (r, c)]."""
-    sizes = zip(window.padding, blocked(window).input, window.stride, window.input, strict=True)
-    fill = [(low, u * s - n - low, 0) for (low, _), u, s, n in sizes]
-    return gather(lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *fill, (0, 0, 0))), window.stride)
-
-
 def blocks_of_kernel(kernel: jax.Array, window: Window) -> jax.Array:
     """W[*taps, (r, c), k]."""
     sizes = zip(blocked(window).size, window.stride, window.size, strict=True)
     fill = [(0, q * s - f, 0) for q, s, f in sizes]
     filled = lax.pad(kernel, jnp.zeros((), kernel.dtype), (*fill, (0, 0, 0), (0, 0, 0)))  # [*taps * stride, c, k]
-    return channels_last(gather(channels_first(filled), window.stride))
-
-
-def channels_first(kernel: jax.Array) -> jax.Array:
-    """w[*window, c, k] as k images [k, *window, c]."""
-    return jnp.moveaxis(kernel, -1, 0)
-
-
-def channels_last(kernel: jax.Array) -> jax.Array:
-    return jnp.moveaxis(kernel, 0, -1)
+    return jnp.moveaxis(gather(jnp.moveaxis(filled, -1, 0), window.stride), 0, -1)
 
 
 def gather(a: jax.Array, stride: Sizes) -> jax.Array:

@@ -41,7 +41,7 @@ def is_depthwise(c: int, k: int, window: Window) -> bool:
 
 def is_narrow(c: int, k: int, window: Window) -> bool:
     has_narrow_band = window.span[-1] <= 64  # a block's inputs are taken one by one, so this bounds the program
-    return window.groups == 1 and c * k <= 48 and has_narrow_band
+    return window.groups == 1 and c <= 8 and k <= 16 and c * k <= 64 and has_narrow_band
 
 
 def is_grouped(c: int, k: int, window: Window) -> bool:
@@ -54,12 +54,12 @@ def fits_blocks(c: int, k: int, window: Window) -> bool:
     return is_plain and filled <= 1.25 * prod(window.size)
 
 
-def fits_blocks_of_many_taps(c: int, k: int, window: Window) -> bool:
-    return fits_blocks(c, k, window) and prod(window.size) > 128
-
-
 def is_unit_stride(c: int, k: int, window: Window) -> bool:
     return window.groups == 1 and set(window.stride) == {1}
+
+
+def is_product_or_3d(c: int, k: int, window: Window) -> bool:
+    return prod(window.size) == 1 or len(window.size) == 3
 
 
 def always(c: int, k: int, window: Window) -> bool:
@@ -74,8 +74,8 @@ def input_by_phases(y: jax.Array, kernel: jax.Array, window: Window) -> jax.Arra
     return phases.correlate_input(y, kernel, window, correlate)
 
 
-def kernel_by_blocks(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
-    return blocks.correlate_kernel(x, y, window, correlate_kernel)
+def kernel_by_groups(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
+    return groups.split(correlate_kernel, x, y, window)
 
 
 CORRELATE = {
@@ -101,26 +101,12 @@ CORRELATE_INPUT = {
 
 CORRELATE_KERNEL = {
     "cpu": (
-        Row(
-            kernel_by_blocks,
-            fits_blocks_of_many_taps,
-            "256 taps, stride 64: 3.4 ms against 7.2, compiled in 0.3 s against 4.7",
-        ),
         Row(depthwise.correlate_kernel_by_images, is_depthwise, "64 channels at 32x32: 4.4 ms against 26 at once"),
-        Row(
-            partial(groups.split, gemm.correlate_kernel_by_chunks),
-            is_grouped,
-            "4 groups of 16 to 16 at 32x32: 8.6 ms against 48 by taps",
-        ),
-        Row(toeplitz.correlate_kernel, is_narrow, "5x5, 4 to 8 at 12x12: 0.17 ms against 0.38 by chunks"),
-        Row(
-            gemm.correlate_kernel_by_chunks,
-            always,
-            "64 to 64 at 16x16: 10.9 ms against 13.4 as a convolution, and 1,200 for that one inside a scan",
-        ),
+        Row(kernel_by_groups, is_grouped, "4 groups of 16 to 16 at 32x32: 14 ms against 95 by taps"),
+        Row(gemm.correlate_kernel_by_chunks, is_product_or_3d, "1x1, 128 to 32 at 16x16: 3.1 ms against 8.9 in order"),
+        Row(xla.correlate_kernel_in_order, always, "32 to 32 at 32x32: 18 ms against 33 by chunks"),
     ),
     "default": (
-        Row(kernel_by_blocks, fits_blocks_of_many_taps, "few products where there would be one for each tap"),
         Row(depthwise.correlate_kernel_at_once, is_depthwise, "batch groups fall to slow kernels, jax#13800"),
         Row(xla.correlate_kernel, is_unit_stride, "one library call"),
         Row(gemm.correlate_kernel_by_taps, always, "dilated or grouped by a stride or by groups: jax#37922, #13800"),

@@ -5,13 +5,11 @@ together see V = s (B - 1) + d (f - 1) + 1 inputs, and they see them through the
 
     M[(t', v, c), (b, k)] = sum over t with v = s b + d t of w[t', t, c, k]      t': taps of the other axes
 
-so that  y[.., (b, k)] = x[.., (t', v, c)] M  is B times as wide, at V / f times the multiplications. The kernel
-gradient is the same product transposed, summed back along the bands.
+so that  y[.., (b, k)] = x[.., (t', v, c)] M  is B times as wide, at V / f times the multiplications.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from itertools import product
 from math import prod
 
@@ -20,8 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxcnn.lowering.chunks import images_within, mapped, summed
-from jaxcnn.lowering.gemm import transposed_product
+from jaxcnn.lowering.chunks import images_within, mapped
 from jaxcnn.lowering.precision import accumulator
 from jaxcnn.lowering.taps import pad
 from jaxcnn.lowering.window import Window
@@ -70,22 +67,6 @@ def banded_product(x: jax.Array, matrix: jax.Array, window: Window) -> jax.Array
     )  # [n, *output but the last, blocks, b k]
     y = y.reshape(*y.shape[:-2], -1, matrix.shape[-1] // BLOCK)
     return lax.slice_in_dim(y, 0, window.output[-1], axis=y.ndim - 2)  # [n, *output, k]
-
-
-def correlate_kernel(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
-    """w[t, c, k] = sum over n, o of x[n, s o + d t - low, c] y[n, o, k], for one group."""
-    k, c = y.shape[-1], x.shape[-1]
-    matrix = summed(partial(transposed_bands, window=window), images_per_chunk(x, window), x, y)  # [b k, t' v c]
-    matrix = matrix.reshape(BLOCK, k, -1, bands(window).shape[1], c)
-    return jnp.einsum("tvb,bklvc->ltck", bands(window), matrix).reshape(*window.size, c, k)
-
-
-def transposed_bands(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
-    """The gradient of the bands: y^T times columns."""
-    x, k = columns(x, window), y.shape[-1]
-    missing = x.shape[-2] * BLOCK - window.output[-1]
-    y = lax.pad(y, jnp.zeros((), y.dtype), [*[(0, 0, 0)] * (y.ndim - 2), (0, missing, 0), (0, 0, 0)])
-    return transposed_product(y.reshape(*y.shape[:-2], -1, BLOCK * k), x)  # [b k, t' v c]
 
 
 def images_per_chunk(x: jax.Array, window: Window) -> int:

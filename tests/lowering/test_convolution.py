@@ -23,13 +23,11 @@ TABLES = {
 }
 NAMES = (
     "1d-stride-with-remainder-dilated",
-    "1d-many-taps",
     "2d-cropped-low-padded-high",
     "2d-cropped-with-stride",
     "2d-everything",
     "3d-everything",
 )
-MORE = {"1d-many-taps": ((150,), (130,), {"stride": 3, "padding": [(2, 1)]})}
 
 
 def named(form):
@@ -49,7 +47,7 @@ ROWS = {
 
 def contraction(table, name, groups=1, k=8):
     """Integer arrays of a contraction, its window, and what the oracle makes of them."""
-    input, size, settings = (WINDOWS | MORE)[name]
+    input, size, settings = WINDOWS[name]
     settings = settings | {"groups": groups}
     where = window("conv", input, size, **settings)
     x, kernel, y = integers(4, *input, 4), integers(*size, 4 // groups, k), integers(4, *where.output, k)
@@ -114,7 +112,6 @@ def test_the_program_of_a_band_does_not_grow_with_the_signal():
 CHUNKED = {
     "gemm.correlate_kernel": ("correlate_kernel", gemm.correlate_kernel_by_chunks, gemm),
     "toeplitz.correlate": ("correlate", toeplitz.correlate, toeplitz),
-    "toeplitz.correlate_kernel": ("correlate_kernel", toeplitz.correlate_kernel, toeplitz),
 }
 
 
