@@ -42,8 +42,6 @@ class Step:
     covariance: Matrix
     kappa: float
     response: float
-    saturated: float = float("nan")
-    active: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,12 @@ class Pointwise:
         kappa = excess(self.phi.gram("square", self.cov).sum(), np.trace(H) ** 2)
         q = np.diag(self.cov).mean()
         response = log_slope(lambda scale: self.phi.moment(2, 0, scale * q))
-        return [Step(H, kappa, response, self.phi.saturated(q), positive(self.phi, q))]
+        return [Step(H, kappa, response)]
+
+    def shares(self) -> list[dict[str, float]]:
+        """Of units above zero and of saturated ones, layer by layer."""
+        q = np.diag(self.cov).mean()
+        return [{"active": self.phi.positive(q), "saturated": self.phi.saturated(q)}]
 
     def backward(self, dcov: Matrix) -> Return:
         slope, q = self.phi.gram("slope", self.cov), np.diag(self.cov).mean()
@@ -116,12 +119,18 @@ class Sampled:
         longer, shorter = (self.run(jnp.asarray(scale * self.field)) for scale in (STRETCH, 1 / STRETCH))
         self.squares = [channel_squares(y) for y in outputs]
         steps = []
-        for layer, y, up, down, squares in zip(self.layers, outputs, longer, shorter, self.squares, strict=True):
+        for y, up, down, squares in zip(outputs, longer, shorter, self.squares, strict=True):
             response = log(channel_squares(up).mean() / channel_squares(down).mean()) / (4 * log(STRETCH))
-            phi = nonlinearity(layer)
-            active = float("nan") if phi is None else float(jnp.mean(y > 0))
-            steps.append(Step(second_moments(y), relative_variance(squares), response, active=active))
+            steps.append(Step(second_moments(y), relative_variance(squares), response))
         return steps
+
+    def shares(self) -> list[dict[str, float]]:
+        """Of units above zero, for the layers that are activations."""
+        outputs = self.run(jnp.asarray(self.field))
+        return [
+            {"active": float(jnp.mean(y > 0))} if nonlinearity(layer) else {}
+            for layer, y in zip(self.layers, outputs, strict=True)
+        ]
 
     def backward(self, dcov: Matrix) -> Return:
         dy = jnp.asarray(self.draw(dcov, self.shape_after()))
@@ -176,11 +185,3 @@ def log_slope(moment: Any) -> float:
     """d ln moment(scale) / d ln scale at 1."""
     up, down = moment(STRETCH**2), moment(STRETCH**-2)
     return log(up / down) / (4 * log(STRETCH)) if down else 0.0
-
-
-def positive(phi: Activation, q: float) -> float:
-    """The probability that an activation's output is above zero; a half for those that keep the sign."""
-    z = np.linspace(-8, 8, 16001)
-    weights = np.exp(-(z**2) / 2)
-    with jax.ensure_compile_time_eval():
-        return float(weights @ (np.asarray(phi.function(jnp.asarray(np.sqrt(q) * z))) > 0) / weights.sum())

@@ -53,8 +53,8 @@ class Comparison(NamedTuple):
         """The rows as text.
 
         >>> print(Comparison([Row("dense1", "forward", 1.0, 0.9, 1.1, 1.05, 1.05, 0.98)], []).table())
-        layer   column   predicted       95% band  measured  ratio      z
-        dense1  forward          1  0.9 ... 1.1        1.05   1.05   0.98
+        layer   column   predicted     95% band  measured  ratio     z
+        dense1  forward          1  0.9 ... 1.1      1.05   1.05  0.98
         """
         lines = [("layer", "column", "predicted", "95% band", "measured", "ratio", "z")]
         for row in self.rows:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from analysis.gradient_flow.moments import Activation, activation
 
@@ -152,6 +152,27 @@ def correlation_slope(phi: Given, weight_variance: float, q: float, c: float) ->
     return float(weight_variance * activation(phi).gram("slope", q * np.array([[1, c], [c, 1]]))[0, 1])
 
 
+def growth_map(
+    phi: Given, weight_variances: Float[np.ndarray, " n"], bias_variances: Float[np.ndarray, " m"]
+) -> Float[np.ndarray, "m n"]:
+    """chi1 on a grid of the phase diagram: for every sw2 the fixed points are the curve sb2 = q - sw2 E[phi^2] in q.
+
+    >>> growth_map("tanh", np.array([2.0]), np.array([0.05])).round(3).tolist()
+    [[1.048]]
+    """
+    phi = activation(phi)
+    q = np.geomspace(1e-6, 1e2, 400)
+    lengths = np.array([phi.moment(2, 0, value) for value in q])
+    slopes = np.array([phi.moment(0, 2, value) for value in q])
+    columns = []
+    for sw2 in weight_variances:
+        biases = q - sw2 * lengths
+        is_stable = biases > np.maximum.accumulate(np.append(-np.inf, biases))[:-1]  # the outermost branch
+        is_stable &= np.arange(len(q)) >= np.argmin(biases)
+        columns.append(np.interp(bias_variances, biases[is_stable], (sw2 * slopes)[is_stable]))
+    return np.stack(columns, axis=1)
+
+
 def critical(phi: Given, bias_variance: float) -> tuple[float, float]:
     """(sw2, q*) on the critical line chi1 = 1 at this bias variance.
 
@@ -200,8 +221,7 @@ def depth_scale(factor: float) -> float:
 def bisect(function: Callable[[float], float], low: float, high: float) -> float:
     """A root between two points at which the function's signs differ."""
     is_positive_at_low = function(low) > 0
-    for _ in range(100):
-        middle = (low + high) / 2
+    while low != (middle := (low + high) / 2) != high:
         if (function(middle) > 0) == is_positive_at_low:
             low = middle
         else:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Literal
 
 import jax
@@ -31,7 +31,7 @@ from jaxcnn import ops
 
 Matrix = Float[np.ndarray, "points points"]
 Part = Literal["value", "slope", "square", "slope_square"]
-REACH, STEP = 12.0, 0.02  # of the trapezoidal rule, in standard deviations
+REACH, STEP = 12.0, 0.04  # of the trapezoidal rule, in standard deviations
 DEGREE = 128  # of the Hermite expansion
 FLAT = 0.05  # a unit is saturated where its slope is below this share of the steepest
 
@@ -73,6 +73,10 @@ class Kinked:
         bent = 2 / np.pi * (np.arcsin(c) + c * np.sqrt(1 - c**2))
         return np.diag(cov)[:, None] * (((1 + a**2) / 2) ** 2 + ((1 - a**2) / 2) ** 2 * bent)
 
+    def positive(self, q: float) -> float:
+        """The probability that phi(u) > 0."""
+        return 0.5 if self.slope >= 0 else 1.0
+
     def saturated(self, q: float) -> float:
         """The probability that |phi'(u)| is below FLAT of its largest value."""
         return 0.5 if abs(self.slope) < FLAT else 0.0
@@ -95,9 +99,8 @@ class Smooth:
     function: Callable[[Array], Array]
 
     def moment(self, value_power: int, slope_power: int, q: float) -> float:
-        z, weights = nodes()
-        value, slope = value_and_slope(self.function, math.sqrt(q) * z)
-        return float(weights @ (value**value_power * slope**slope_power))
+        value, slope = self.curves(q)
+        return float(nodes()[1] @ (value**value_power * slope**slope_power))
 
     def gram(self, part: Part, cov: Matrix) -> Matrix:
         f, distinct, where = self.expansions(part, cov)
@@ -115,16 +118,24 @@ class Smooth:
         return np.stack([self.coefficients(part, float(q)) for q in distinct])[where], distinct, where
 
     def coefficients(self, part: Part, q: float) -> Float[np.ndarray, " degree"]:
-        z, weights = nodes()
-        value, slope = value_and_slope(self.function, math.sqrt(q) * z)
+        value, slope = self.curves(q)
         f = {"value": value, "slope": slope, "square": value**2, "slope_square": slope**2}[part]
-        return hermite() @ (weights * f)
+        return hermite() @ (nodes()[1] * f)
+
+    @lru_cache(512)  # noqa: B019  activations are few and live as long as the program
+    def curves(self, q: float) -> tuple[np.ndarray, np.ndarray]:
+        """phi and phi' at the nodes, for variance q."""
+        return value_and_slope(self.function, math.sqrt(q) * nodes()[0])
 
     def saturated(self, q: float) -> float:
-        z = np.linspace(-REACH, REACH, 40 * round(2 * REACH / STEP) + 1)  # an indicator needs a fine rule
-        weights = np.exp(-(z**2) / 2)
+        z, weights = fine_nodes()
         _, slope = value_and_slope(self.function, math.sqrt(q) * z)
-        return float(weights @ (np.abs(slope) < FLAT * self.slope_scale()) / weights.sum())
+        return float(weights @ (np.abs(slope) < FLAT * self.slope_scale()))
+
+    def positive(self, q: float) -> float:
+        """The probability that phi(u) > 0."""
+        z, weights = fine_nodes()
+        return float(weights @ (value_and_slope(self.function, math.sqrt(q) * z)[0] > 0))
 
     def slope_scale(self) -> float:
         return float(np.abs(value_and_slope(self.function, nodes()[0])[1]).max())
@@ -214,6 +225,14 @@ def differentiated(function: Callable[[Array], Array]) -> Callable[[Array], tupl
 def nodes() -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
     """Points and weights with E[f(z)] = weights @ f(points)."""
     z = np.linspace(-REACH, REACH, round(2 * REACH / STEP) + 1)
+    weights = np.exp(-(z**2) / 2)
+    return z, weights / weights.sum()
+
+
+@cache
+def fine_nodes() -> tuple[Float[np.ndarray, " nodes"], Float[np.ndarray, " nodes"]]:
+    """The same, dense enough for an indicator (error about 0.001)."""
+    z = np.linspace(-8, 8, 16001)
     weights = np.exp(-(z**2) / 2)
     return z, weights / weights.sum()
 

@@ -248,8 +248,8 @@ class Follower:
         noises = [self.sources.add(pair) for pair in pairs]
         sampling = Pair(steps[-1].kappa / block.samples, is_shared=True)
         errors = self.sources.add(sampling)
-        for name, step, (noise, _) in zip(names, steps, noises, strict=True):
-            self.rows[name] |= {"active": step.active, "saturated": step.saturated}
+        for name, step, (noise, _), shares in zip(names, steps, noises, block.shares(), strict=True):
+            self.rows[name] |= shares
             self.keep(
                 name, "forward", step.covariance, total((step.response, signal.noise), (1, noise), (1, errors[0]))
             )

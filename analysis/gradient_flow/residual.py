@@ -1,8 +1,8 @@
 r"""Residual networks: growth is per block, and batch normalisation turns the exponential into a power law.
 
     x + W phi(x)          second moments of signal and gradient x (1 + sw2 E[phi'^2]) per block (ReLU, leaky, linear)
-    x + W relu(BN(x))     signal 1 + l after l blocks of He's weights, per unit of the input's; its variance over a batch
-                          v_l = 1 + (1 - 1/pi) l; gradient towards the input prod_l (1 + 1 / v_l)
+    x + W relu(BN(x))     He's weights: signal 1 + l after l blocks, its variance over a batch v_l = 1 + (1 - 1/pi) l,
+                          gradient towards the input prod_l (1 + 1 / v_l)
 
 The plain network's factor per layer with batch norm, pi / (pi - 1), becomes the exponent: L^{pi / (pi - 1)}.
 """

@@ -87,8 +87,17 @@ def run(params: Stacked, phi: Activation, x: Array, probes: Array | None = None)
     return last, jnp.concatenate([z[None], zs])
 
 
-@partial(jax.jit, static_argnames=("depth", "width", "phi", "init"))
-def profile_one(key: Array, x: Array, *, depth: int, width: int, phi: Activation, init: Init) -> tuple[Array, ...]:
+@partial(jax.jit, static_argnames=("depth", "phi", "is_orthogonal"))
+def profiles(
+    keys: Array, x: Array, variances: tuple[float, float], *, depth: int, phi: Activation, is_orthogonal: bool
+) -> tuple[Array, ...]:
+    """One network per key; the variances are traced, so that a whole phase diagram is compiled once."""
+    init = Init(*variances, is_orthogonal)
+    return jax.lax.map(partial(profile_one, x=x, depth=depth, phi=phi, init=init), keys)
+
+
+def profile_one(key: Array, x: Array, *, depth: int, phi: Activation, init: Init) -> tuple[Array, ...]:
+    width = x.shape[-1]
     keys = jax.random.split(key)
     params = draw(keys[0], depth, width, init)
     probes = jnp.zeros((depth, *x.shape), x.dtype)
@@ -124,7 +133,8 @@ def profile(
     """
     x = jnp.ones((1, width), jnp.float32) if x is None else x
     keys = jax.random.split(jax.random.key(seed), networks)
-    found = jax.lax.map(partial(profile_one, x=x, depth=depth, width=width, phi=activation(phi), init=init), keys)
+    variances = init.weight_variance, init.bias_variance
+    found = profiles(keys, x, variances, depth=depth, phi=activation(phi), is_orthogonal=init.is_orthogonal)
     return Profile(*(np.asarray(column, np.float64) for column in found))
 
 

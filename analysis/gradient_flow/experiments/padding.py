@@ -1,0 +1,83 @@
+"""Convolutions: zero padding makes He's initialisation vanish on small maps; a ring keeps what its modes allow."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from analysis.gradient_flow import convolution, pictures
+from analysis.gradient_flow.experiments.outcome import Outcome
+from jaxcnn import ops
+from jaxcnn.networks.initialisers import he
+
+SIZES, CHANNELS, RING = (28, 14, 7, 4), 48, 28
+
+
+def run(quick: bool) -> Outcome:
+    """Left: mean squares by layer for several map sizes. Right: decay of Fourier modes on a ring."""
+    networks, depth = (4, 12) if quick else (24, 24)
+    figure, (left, right) = pictures.panels(2)
+    rows = []
+    layers = np.arange(depth + 1)
+    for colour, size in zip(pictures.COLOURS, SIZES, strict=False):
+        expected = convolution.same_padding_profile(size, depth)
+        found = np.array([padded(size, depth, seed) for seed in range(networks)])
+        label = f"{size} x {size}: to x {convolution.same_padding_factor(size):.4f} per layer"
+        pictures.predicted(left, layers, expected, colour=colour, label=label)
+        mean, error = found.mean(axis=0), found.std(axis=0, ddof=1) / networks**0.5
+        left.errorbar(layers, mean, 2 * error, fmt="o", color=colour, markersize=3, linewidth=0.8)
+        rows += [(f"SAME {size}", layer, expected[layer], mean[layer], error[layer]) for layer in layers]
+    pictures.named(left, f"SAME padding, 3 x 3, He, ReLU, {CHANNELS} channels, {networks} networks", "layer", "mean square of the signal")
+    rows += ring(right, 10, 40 if quick else 400)
+    says = f"On a 7 x 7 map He's signal falls to {convolution.same_padding_profile(7, depth)[-1]:.3f} in {depth} layers as predicted: SAME padding loses a tenth per layer."
+    return Outcome(says, figure, ["setting", "layer_or_mode", "predicted", "measured", "standard_error"], rows)
+
+
+def padded(size: int, depth: int, seed: int) -> np.ndarray:
+    """Mean squares of 2 E[relu(z_l)^2] = E[z_l^2], l = 0 ... depth, of one network, relative to l = 0."""
+    keys = jax.random.split(jax.random.key(seed), depth + 1)
+    x = jax.random.normal(keys[0], (1, size, size, CHANNELS))
+    return np.asarray(padded_stack(x, keys[1:]), np.float64)
+
+
+@jax.jit
+def padded_stack(x: jax.Array, keys: jax.Array) -> jax.Array:
+    """White noise through convolutions."""
+
+    def layer(z: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        z = ops.conv(ops.relu(z), he(key, (3, 3, CHANNELS, CHANNELS)), padding="SAME")
+        return z, jnp.mean(z**2)
+
+    squares = jax.lax.scan(layer, x, keys)[1]
+    return jnp.append(1.0, squares / jnp.mean(x**2))
+
+
+def ring(ax, depth: int, networks: int) -> list[tuple]:  # type: ignore[no-untyped-def]
+    """The decay per layer of every Fourier mode of the spatial covariance, uniform and delta kernels."""
+    rows, modes = [], np.arange(RING // 2 + 1)
+    shares = {"uniform 3 taps": np.full(3, 1 / 3), "one tap (delta)": np.array([0.0, 1.0, 0.0])}
+    for colour, (words, share) in zip(pictures.COLOURS, shares.items(), strict=False):
+        expected = convolution.fourier_factors(share, RING)[: RING // 2 + 1]
+        found = np.array([ring_modes(share, seed) for seed in range(networks)])
+        mean, error = found.mean(axis=0), found.std(axis=0, ddof=1) / networks**0.5
+        pictures.predicted(ax, modes, expected, colour=colour, label=words)
+        ax.errorbar(modes, mean, 2 * error, fmt="o", color=colour, markersize=3, linewidth=0.8)
+        rows += [(f"ring, {words}", mode, expected[mode], mean[mode], error[mode]) for mode in modes]
+    pictures.named(ax, f"Ring of {RING}: modes of the covariance after one linear layer", "Fourier mode k", "factor λ_k per layer", is_log=False)
+    return rows
+
+
+def ring_modes(share: np.ndarray, seed: int) -> np.ndarray:
+    """One layer's factor of each Fourier mode of the covariance by distance, for white noise, where all modes are 1."""
+    keys = jax.random.split(jax.random.key(seed))
+    kernel = jax.random.normal(keys[0], (3, CHANNELS, CHANNELS)) * jnp.sqrt(jnp.asarray(share) / CHANNELS)[:, None, None]
+    x = convolution.unit_ring(keys[1], RING, CHANNELS)
+    z = convolution.circular_conv(x, kernel)
+    before, after = (power(np.asarray(values, np.float64)) for values in (x, z))
+    return after / before
+
+
+def power(z: np.ndarray) -> np.ndarray:
+    """The spectrum of a ring's covariance."""
+    return np.fft.rfft(convolution.ring_covariance(z)).real

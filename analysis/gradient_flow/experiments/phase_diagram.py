@@ -1,0 +1,64 @@
+"""The phase diagram of tanh: predicted growth of the gradient as a map, measured networks as points on it."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.colors import TwoSlopeNorm
+
+from analysis.gradient_flow import pictures
+from analysis.gradient_flow.experiments.outcome import Outcome
+from analysis.gradient_flow.initial import Init
+from analysis.gradient_flow.meanfield import fixed_length, growth, growth_map
+from analysis.gradient_flow.stack import profile
+
+WIDTH, DEPTH, SKIPPED = 256, 24, 8  # layers next to the input whose length is not yet q*
+
+
+def run(quick: bool) -> Outcome:
+    """Fit the slope of ln E[delta^2] over the layers of networks on a grid of (sw2, sb2)."""
+    side, networks = (4, 2) if quick else (6, 8)
+    weights, biases = np.linspace(0.75, 3.0, side), np.linspace(0.02, 0.3, side)
+    figure, (left, right) = pictures.panels(2, width=5.5, height=4.5)
+    rows = []
+    for sw2 in weights:
+        for sb2 in biases:
+            expected = growth("tanh", sw2, fixed_length("tanh", sw2, sb2))
+            found = measured_growth(Init(float(sw2), float(sb2)), networks)
+            rows.append((sw2, sb2, expected, found.mean(), found.std(ddof=1) / networks**0.5))
+    norm = TwoSlopeNorm(0.0, -0.5, 0.5)
+    shown = draw_map(left, norm, np.array(rows))
+    figure.colorbar(shown, ax=left, label="ln χ₁ per layer (background predicted, points measured)")
+    draw_agreement(right, np.array(rows))
+    worst = max(abs(found - expected) / expected for _, _, expected, found, _ in rows)
+    says = f"Measured growth agrees with χ₁ at {len(rows)} points of the phase diagram, within {worst:.1%} at worst."
+    return Outcome(says, figure, ["sw2", "sb2", "predicted", "measured", "standard_error"], rows)
+
+
+def measured_growth(init: Init, networks: int) -> np.ndarray:
+    """Each network's factor of E[delta^2] per layer."""
+    deltas = profile("tanh", init, DEPTH, WIDTH, networks).backward[:, SKIPPED:]
+    slopes = np.polyfit(np.arange(deltas.shape[1]), np.log(deltas).T, 1)[0]
+    return np.exp(-slopes)
+
+
+def draw_map(ax, norm, rows):  # type: ignore[no-untyped-def]
+    """ln chi1 as colour, the critical line, and the points."""
+    sw2, sb2 = np.linspace(0.6, 3.15, 52), np.linspace(0.0, 0.32, 33)
+    shown = ax.pcolormesh(sw2, sb2, np.log(growth_map("tanh", sw2, sb2)), cmap="RdBu_r", norm=norm, shading="gouraud")
+    ax.contour(sw2, sb2, growth_map("tanh", sw2, sb2), levels=[1.0], colors="k")
+    ax.plot([], [], "k-", linewidth=1.5, label="critical line χ₁ = 1")
+    ax.scatter(rows[:, 0], rows[:, 1], c=np.log(rows[:, 3]), cmap="RdBu_r", norm=norm, edgecolors="k", s=60)
+    ax.text(0.7, 0.27, "gradients vanish", fontsize=9)
+    ax.text(2.25, 0.005, "gradients explode", fontsize=9)
+    pictures.named(
+        ax, "tanh: predicted and measured growth", "weight variance σ_w²", "bias variance σ_b²", is_log=False, legend="upper right"
+    )
+    return shown
+
+
+def draw_agreement(ax, rows) -> None:  # type: ignore[no-untyped-def]
+    low, high = rows[:, 2].min() * 0.95, rows[:, 2].max() * 1.05
+    ax.plot([low, high], [low, high], "-", color="0.5", label="predicted = measured")
+    ax.errorbar(rows[:, 2], rows[:, 3], 2 * rows[:, 4], fmt="o", color=pictures.COLOURS[0], markersize=4, label="± 2 standard errors")
+    ax.set(xscale="log")
+    pictures.named(ax, f"{WIDTH} units, {DEPTH} layers", "predicted χ₁ per layer", "measured growth of E[δ²] per layer")
