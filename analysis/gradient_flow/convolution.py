@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from analysis.gradient_flow.points import tap_table
+from jaxcnn import ops
 from jaxcnn.ops import geometry
 
 
@@ -69,8 +70,6 @@ def same_padding_factor(size: int) -> float:
 
 def circular_conv(x: Float[Array, "n ring c"], kernel: Float[Array, "taps c k"]) -> Float[Array, "n ring k"]:
     """A convolution on a ring, with this project's layer on a wrapped image."""
-    from jaxcnn import ops
-
     reach = len(kernel) // 2
     return ops.conv(jnp.concatenate([x[:, -reach:], x, x[:, :reach]], axis=1), kernel)
 
@@ -82,7 +81,7 @@ def ring_covariance(z: Float[np.ndarray, "n ring c"]) -> Float[np.ndarray, " rin
 
 def unit_ring(key: Array, ring: int, channels: int) -> Float[Array, "1 ring c"]:
     """White noise on a ring of mean square 1."""
-    x = jax.random.normal(key, (1, ring, channels))
+    x = jax.random.normal(key, (1, ring, channels), jnp.float32)
     return x / jnp.sqrt(jnp.mean(x**2))
 
 

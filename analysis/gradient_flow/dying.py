@@ -46,7 +46,7 @@ def dead_on_line(width: int, layers: int) -> tuple[float, float]:
 
 
 def simulate(
-    width: int, layers: int, x: Float[Array, "points inputs"], networks: int, seed: int = 0
+    width: int, layers: int, x: Float[np.ndarray, "points inputs"], networks: int, seed: int = 0
 ) -> Bool[np.ndarray, "networks points"]:
     """Whether each of so many random networks is dead at each point: all units of a hidden layer are off."""
     keys = jax.random.split(jax.random.key(seed), -(-networks // CHUNK))
@@ -58,8 +58,8 @@ def simulate(
 def chunk(key: Array, x: Float[Array, "points inputs"], *, width: int, layers: int) -> Bool[Array, "networks points"]:
     def one(key: Array) -> Array:
         first, rest = jax.random.split(key)
-        h = ops.relu(ops.dense(x, jax.random.normal(first, (x.shape[1], width))))
-        kernels = jax.random.normal(rest, (layers - 1, width, width)) / width**0.5
+        h = ops.relu(ops.dense(x, jax.random.normal(first, (x.shape[1], width), x.dtype)))
+        kernels = jax.random.normal(rest, (layers - 1, width, width), x.dtype) / width**0.5
         h, _ = jax.lax.scan(lambda h, kernel: (ops.relu(ops.dense(h, kernel)), None), h, kernels)
         return (h == 0).all(axis=-1)
 

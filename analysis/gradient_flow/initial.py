@@ -46,7 +46,7 @@ class Init:
         """An initialiser for `bias_init`."""
         return self.bias_variance**0.5 * jax.random.normal(key, shape, dtype)
 
-    def layer(self) -> dict[str, Initialiser]:
+    def layer(self) -> dict[str, Any]:
         """What a layer's constructor takes: dense(64, **init.layer())."""
         return {"kernel_init": self.kernel, "bias_init": self.bias}
 

@@ -6,6 +6,7 @@ Functions that draw what they are given on axes that they are given, and return 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -50,7 +51,15 @@ def measured(ax: Axes, x: Line, y: Line, *, colour: str = COLOURS[0], label: str
     return ax
 
 
-def named(ax: Axes, title: str, xlabel: str, ylabel: str, *, is_log: bool = True, legend: str | None = "best") -> Axes:
+def named(
+    ax: Axes,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    *,
+    is_log: bool = True,
+    legend: Literal["best", "upper right", "lower left"] | None = "best",
+) -> Axes:
     """Title, axes with units, a grid and a legend."""
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
     ax.title.set_fontsize(10)
@@ -58,7 +67,7 @@ def named(ax: Axes, title: str, xlabel: str, ylabel: str, *, is_log: bool = True
         ax.set_yscale("log")
     ax.grid(alpha=0.25)
     if legend and ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False, fontsize=8, loc=legend)
+        ax.legend(frameon=False, fontsize="small", loc=legend)
     return ax
 
 

@@ -61,7 +61,7 @@ def squared_singular_values(
     Column by column with the layers' handwritten rules: J_l = D_l W_l^T J_{l-1}.
     """
     keys = jax.random.split(jax.random.key(seed))
-    x = jax.random.normal(keys[1], (1, width))
+    x = jax.random.normal(keys[1], (1, width), jnp.float32)
     x = x * jnp.sqrt(length / jnp.mean(x**2))
     jacobians = jacobian_stack(keys[0], x, phi=activation(phi), init=init, depth=depth, width=width)
     return np.linalg.svd(np.asarray(jacobians, np.float64), compute_uv=False) ** 2

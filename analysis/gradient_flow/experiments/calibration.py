@@ -1,14 +1,16 @@
 """Predicted, measured, z: one table over many settings, whose z must be standard normal.
 
-Settings differ in activation, gain, bias, width, depth, wiring and quantity, and share no network, so that their z are
-independent: of so many, a twenty-second part may be beyond 2 and none beyond 5.
+Settings differ in activation, gain, bias, width, depth, wiring and quantity, and share no network, so that their z
+are independent: of so many, a twenty-second part may be beyond 2 and none beyond 5.
 """
 
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from analysis.gradient_flow import pictures
@@ -61,7 +63,9 @@ def run(quick: bool) -> Outcome:
     right.plot(quantiles, z, "o", color=pictures.COLOURS[1], markersize=4)
     pictures.named(right, "z against normal quantiles", "expected z", "z", is_log=False)
     beyond = int((np.abs(z) > 2).sum())
-    says = f"{len(z)} settings: {beyond} with |z| > 2 (expected {0.0455 * len(z):.1f}), largest |z| {np.abs(z).max():.2f}."
+    says = (
+        f"{len(z)} settings: {beyond} with |z| > 2 (expected {0.0455 * len(z):.1f}), largest |z| {np.abs(z).max():.2f}."
+    )
     return Outcome(says, figure, ["setting", "predicted", "measured", "z"], rows)
 
 
@@ -85,11 +89,54 @@ def built() -> list[tuple[str, networks.Network, tuple[int, ...], bool]]:
     plain = networks.serial(act=relu(), weights=dense(128, **Init(0.5).layer()))
     conv = networks.conv
     return [
-        ("batch norm", networks.serial(a=dense(128), n=networks.batch_norm(), r=relu(), b=dense(128), m=networks.batch_norm(), s=relu(), c=dense(128)), (128,), True),
-        ("residual", networks.serial(a=dense(128), r1=networks.residual(plain), r2=networks.residual(plain), b=dense(128)), (128,), False),
-        ("residual with batch norm", networks.serial(a=dense(128), r1=networks.residual(block), r2=networks.residual(block), b=dense(128)), (128,), True),
-        ("SAME convolutions", networks.serial(a=conv(64, 3, padding="SAME"), r=relu(), b=conv(64, 3, padding="SAME"), s=relu(), c=conv(64, 3)), (6, 6, 8), False),
-        ("max pool", networks.serial(a=conv(64, 3), r=relu(), p=networks.max_pool(2), b=conv(64, 2), t=tanh(), f=networks.flatten(), d=dense(64)), (6, 6, 8), False),
+        (
+            "batch norm",
+            networks.serial(
+                a=dense(128),
+                n=networks.batch_norm(),
+                r=relu(),
+                b=dense(128),
+                m=networks.batch_norm(),
+                s=relu(),
+                c=dense(128),
+            ),
+            (128,),
+            True,
+        ),
+        (
+            "residual",
+            networks.serial(a=dense(128), r1=networks.residual(plain), r2=networks.residual(plain), b=dense(128)),
+            (128,),
+            False,
+        ),
+        (
+            "residual with batch norm",
+            networks.serial(a=dense(128), r1=networks.residual(block), r2=networks.residual(block), b=dense(128)),
+            (128,),
+            True,
+        ),
+        (
+            "SAME convolutions",
+            networks.serial(
+                a=conv(64, 3, padding="SAME"), r=relu(), b=conv(64, 3, padding="SAME"), s=relu(), c=conv(64, 3)
+            ),
+            (6, 6, 8),
+            False,
+        ),
+        (
+            "max pool",
+            networks.serial(
+                a=conv(64, 3),
+                r=relu(),
+                p=networks.max_pool(2),
+                b=conv(64, 2),
+                t=tanh(),
+                f=networks.flatten(),
+                d=dense(64),
+            ),
+            (6, 6, 8),
+            False,
+        ),
     ]
 
 
@@ -97,7 +144,7 @@ def network_rows(networks_each: int) -> list[Entry]:
     """Signal behind, gradient before, and the first kernel's gradient, each in networks of its own."""
     rows, seed = [], 0
     for words, network, shape, is_trained in built():
-        x = jax.random.normal(jax.random.key(5), (16 if is_trained else 1, *shape))
+        x = jax.random.normal(jax.random.key(5), (16 if is_trained else 1, *shape), jnp.float32)
         expected = predict(network, None, np.asarray(x), training=is_trained)
         layers = [site.path for site in network.sites(shape)]
         for column, layer in (("forward", layers[-1]), ("backward", layers[0])):
@@ -105,7 +152,11 @@ def network_rows(networks_each: int) -> list[Entry]:
             for _ in range(networks_each):
                 seed += 1
                 params = network.init(jax.random.key(seed), shape)
-                logs.append(math.log(measure(network, params, x, key=jax.random.key(seed), training=is_trained).row(layer)[column]))
+                logs.append(
+                    math.log(
+                        measure(network, params, x, key=jax.random.key(seed), training=is_trained).row(layer)[column]
+                    )
+                )
             mean, spread = expected.row(layer)[column], expected.spread(layer, column)
             error = math.sqrt(spread.variance / networks_each + spread.error)
             z = (np.mean(logs) - math.log(mean) - spread.shift) / error
@@ -118,13 +169,24 @@ def chance_rows(draws: int) -> list[Entry]:
     rows = []
     for width, layers in ((2, 10), (3, 20), (4, 40)):
         found = simulate(width, layers, np.ones((1, 1)), draws, seed=width).mean()
-        rows.append(proportion(f"dead at a point, {width} units, {layers} layers", dead_at_point(width, layers), found, draws))
-    z = jax.random.normal(jax.random.key(3), (draws, 2, 2, 1))
+        rows.append(
+            proportion(f"dead at a point, {width} units, {layers} layers", dead_at_point(width, layers), found, draws)
+        )
+    z = jax.random.normal(jax.random.key(3), (draws, 2, 2, 1), jnp.float32)
     pooled = np.asarray(ops.max_pool(ops.relu(z), 2), np.float64).ravel()
     squares = pooled**2
     moment = max_pool_moment(4)
-    rows.append(("max pool 2x2, E[relu(max)^2]", moment, squares.mean(), (squares.mean() - moment) / (squares.std() / draws**0.5)))
-    rows.append(proportion("max pool 2x2, windows that pass a gradient", pool_passes(4), float((pooled > 0).mean()), draws))
+    rows.append(
+        (
+            "max pool 2x2, E[relu(max)^2]",
+            moment,
+            squares.mean(),
+            (squares.mean() - moment) / (squares.std() / draws**0.5),
+        )
+    )
+    rows.append(
+        proportion("max pool 2x2, windows that pass a gradient", pool_passes(4), float((pooled > 0).mean()), draws)
+    )
     slopes = 1 - np.tanh(np.asarray(z[:, 0, 0, 0], np.float64) * 1.5) ** 2
     share = networks_saturated(1.5**2)
     rows.append(proportion("tanh saturated at q = 2.25", share, float((slopes < FLAT).mean()), draws))
@@ -142,6 +204,4 @@ def proportion(words: str, expected: float, found: float, draws: int) -> Entry:
 
 def normal_quantile(share: float) -> float:
     """The inverse of the normal distribution function."""
-    from statistics import NormalDist
-
     return NormalDist().inv_cdf(share)

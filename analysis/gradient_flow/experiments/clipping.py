@@ -12,7 +12,8 @@ from analysis.gradient_flow.experiments.digits import cross_entropy, digits, lea
 from analysis.gradient_flow.experiments.outcome import Outcome
 from analysis.gradient_flow.initial import Init
 from analysis.gradient_flow.moments import activation
-from analysis.gradient_flow.stack import draw, run as through
+from analysis.gradient_flow.stack import draw
+from analysis.gradient_flow.stack import run as through
 from jaxcnn import ops
 
 DEPTH, WIDTH, RATE, NORM = 8, 64, 0.1, 1.0
@@ -59,7 +60,12 @@ def run(quick: bool) -> Outcome:
         left.plot(np.arange(1, steps + 1), smooth(losses), color=colour, label=words)
         right.plot(np.arange(1, steps + 1), norms, color=colour, label=words, linewidth=0.9)
     left.axhline(np.log(10), color="0.5", linestyle="--", linewidth=1, label="chance, ln 10")
-    pictures.named(left, f"ReLU, {DEPTH} layers, σ_w² = {INIT.weight_variance:g}, descent at {RATE}", "step", "cross entropy (nats), mean of 20 steps")
+    pictures.named(
+        left,
+        f"ReLU, {DEPTH} layers, σ_w² = {INIT.weight_variance:g}, descent at {RATE}",
+        "step",
+        "cross entropy (nats), mean of 20 steps",
+    )
     pictures.named(right, "Gradient norm on a fixed batch", "step", "|gradient| (nats per parameter unit)")
     ends = ", ".join(f"{smooth(losses)[-1]:.2f} {words}" for words, (losses, _) in curves.items())
     says = f"From an exploding start the loss after {steps} steps is {ends}."

@@ -1,12 +1,11 @@
 """Gradient decorrelation ("shattering"): two inputs' gradients become unlike, the further back the more.
 
-ReLU with He's weights: the angle theta_l of the two signals shrinks with depth as the map of c says, and the cosine of the
-gradients is the product of 1 - theta_l / pi over the layers it came through: a power law, like l^-3, not 2^-l.
+ReLU with He's weights: the angle theta_l of the two signals shrinks with depth as the map of c says, and the cosine
+of the gradients is the product of 1 - theta_l / pi over the layers it came through: a power law, like l^-3, not 2^-l.
 """
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -35,8 +34,8 @@ def cosines(depth: int, c: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
 def run(quick: bool) -> Outcome:
     """Two orthogonal inputs through networks of ReLU."""
     depth, networks = (20, 4) if quick else (50, 16)
-    x = jnp.eye(2, WIDTH) * WIDTH**0.5
-    found = profile("relu", HE, depth, WIDTH, networks, x=jax.device_put(x))
+    x = jnp.eye(2, WIDTH, dtype=jnp.float32) * WIDTH**0.5
+    found = profile("relu", HE, depth, WIDTH, networks, x=x)
     signals, gradients = cosines(depth)
     layers = np.arange(1, depth + 1)
     figure, (left, right) = pictures.panels(2)
@@ -49,6 +48,11 @@ def run(quick: bool) -> Outcome:
     right.plot(layers, 2.0 ** -(depth - layers), "--", color="0.5", label="2^-l, if masks were independent")
     pictures.named(right, "Their gradients become unlike towards the input", "layer", "cosine of the gradients")
     right.set_ylim(gradients.min() / 3, 1.5)
-    rows = list(zip(layers, signals, found.forward_cosine.mean(0), gradients, found.backward_cosine.mean(0), strict=True))
-    says = f"Back through {depth} layers the gradients' cosine is {found.backward_cosine[:, 0].mean():.3g} (predicted {gradients[0]:.3g})."
-    return Outcome(says, figure, ["layer", "signal_predicted", "signal_measured", "gradient_predicted", "gradient_measured"], rows)
+    rows = list(
+        zip(layers, signals, found.forward_cosine.mean(0), gradients, found.backward_cosine.mean(0), strict=True)
+    )
+    found_cosine = found.backward_cosine[:, 0].mean()
+    says = f"Back through {depth} layers the gradients' cosine is {found_cosine:.3g} (predicted {gradients[0]:.3g})."
+    return Outcome(
+        says, figure, ["layer", "signal_predicted", "signal_measured", "gradient_predicted", "gradient_measured"], rows
+    )

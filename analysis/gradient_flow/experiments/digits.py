@@ -55,7 +55,9 @@ def learn(
 ) -> tuple[Any, Float[np.ndarray, " steps"], Any]:
     """Train on random batches; the parameters left, the loss of every step, and what `watch` saw before every step."""
     rows = jax.random.randint(jax.random.key(seed), (steps, batch), 0, len(x))
-    left, (losses, seen) = passes(params, optimiser.init(params), rows, x, labels, loss=loss, optimiser=optimiser, watch=watch)
+    left, (losses, seen) = passes(
+        params, optimiser.init(params), rows, x, labels, loss=loss, optimiser=optimiser, watch=watch
+    )
     return left, np.asarray(losses, np.float64), jax.tree.map(np.asarray, seen)
 
 

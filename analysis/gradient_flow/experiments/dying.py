@@ -36,27 +36,43 @@ def run(quick: bool) -> Outcome:
         rows += [(f"training, {words}", step, "", dead[step].mean(), losses[step]) for step in range(steps)]
     pictures.named(middle, f"Steps of Adam at {RATE}: units die", "step", "share of dead units", is_log=False)
     pictures.named(right, "and the loss they leave", "step", "cross entropy (nats)")
-    says = "Born dead as predicted; of the units trained with too large steps " + ", ".join(
-        f"{share:.0%} are dead with {words}" for words, share in final.items()
-    ) + "."
+    says = (
+        "Born dead as predicted; of the units trained with too large steps "
+        + ", ".join(f"{share:.0%} are dead with {words}" for words, share in final.items())
+        + "."
+    )
     return Outcome(says, figure, ["case", "step_or_points", "predicted", "measured", "loss"], rows)
 
 
 def born_dead(ax: Any, count: int) -> list[tuple]:
     """Measured shares with two standard errors beside the exact value and the bounds."""
-    rows = []
+    rows: list[tuple] = []
     line = np.linspace(-1, 1, 3)[:, None]
     for place, (width, layers) in enumerate(CASES):
         exact, (low, high) = dead_at_point(width, layers), dead_on_line(width, layers)
         found = simulate(width, layers, line, count)
         at_point, everywhere = found[:, 2].mean(), found[:, [0, 2]].all(axis=1).mean()
-        ax.plot([place - 0.3, place + 0.3], [exact, exact], color=pictures.COLOURS[0], label="predicted, one input" if not place else None)
-        ax.fill_between([place - 0.3, place + 0.3], low, high, color=pictures.COLOURS[1], alpha=0.3, label="bounds, all inputs" if not place else None)
+        ax.plot(
+            [place - 0.3, place + 0.3],
+            [exact, exact],
+            color=pictures.COLOURS[0],
+            label="predicted, one input" if not place else None,
+        )
+        ax.fill_between(
+            [place - 0.3, place + 0.3],
+            low,
+            high,
+            color=pictures.COLOURS[1],
+            alpha=0.3,
+            label="bounds, all inputs" if not place else None,
+        )
         for shift, share, colour in ((-0.1, at_point, 0), (0.1, everywhere, 1)):
             error = 2 * np.sqrt(share * (1 - share) / count)
             ax.errorbar(place + shift, share, error, fmt="o", color=pictures.COLOURS[colour], markersize=4)
         rows += [(f"born dead, {width} units, {layers} layers", "one input", exact, at_point, "")]
-        rows += [(f"born dead, {width} units, {layers} layers", "all inputs", f"{low:.4f} to {high:.4f}", everywhere, "")]
+        rows += [
+            (f"born dead, {width} units, {layers} layers", "all inputs", f"{low:.4f} to {high:.4f}", everywhere, "")
+        ]
     ax.set_xticks(range(len(CASES)), [f"{width} units,\n{layers} layers" for width, layers in CASES])
     pictures.named(ax, f"Born dead: {count} random networks", "", "share of networks", is_log=False)
     return rows

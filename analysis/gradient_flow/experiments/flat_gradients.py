@@ -1,7 +1,7 @@
 """Why flat weight gradients can hide a vanishing signal: Xavier's initialisation with ReLU.
 
-E[dW_l^2] = E[delta_l^2] E[h_{l-1}^2]: the signal halves per layer forward, its gradient halves per layer backward, and the
-product is the same in every layer. A histogram of weight gradients shows nothing.
+E[dW_l^2] = E[delta_l^2] E[h_{l-1}^2]: the signal halves per layer forward, its gradient halves per layer backward,
+and the product is the same in every layer. A histogram of weight gradients shows nothing.
 """
 
 from __future__ import annotations
@@ -21,21 +21,29 @@ def run(quick: bool) -> Outcome:
     networks, layers = (3 if quick else 10), np.arange(1, DEPTH + 1)
     line, found = expect("relu", LECUN, DEPTH, WIDTH), profile("relu", LECUN, DEPTH, WIDTH, networks)
     figure, (ax,) = pictures.panels(1, width=7, height=4.5)
-    columns = (("forward", "signal E[z²]"), ("backward", "its gradient E[δ²]"), ("kernel_gradient", "weight gradient E[dW²]"))
+    columns = (
+        ("forward", "signal E[z²]"),
+        ("backward", "its gradient E[δ²]"),
+        ("kernel_gradient", "weight gradient E[dW²]"),
+    )
     for colour, (column, words) in zip(pictures.COLOURS, columns, strict=False):
         expected, points = getattr(line, column), getattr(found, column)
         scale = expected.max()
-        pictures.predicted(ax, layers, expected / scale, colour=colour, label=f"{words}: x {factor(points):.2g} over {DEPTH - 1} layers")
+        pictures.predicted(
+            ax,
+            layers,
+            expected / scale,
+            colour=colour,
+            label=f"{words}: x {factor(points):.2g} over {DEPTH - 1} layers",
+        )
         pictures.measured(ax, layers, points / scale, colour=colour)
-    pictures.named(ax, "Xavier and ReLU: the weight gradient is flat, the signal is gone", "layer", "relative to the largest")
-    rows = [
-        (layer, *(value for column, _ in columns for value in (getattr(line, column)[at], getattr(found, column)[:, at].mean())))
-        for at, layer in enumerate(layers)
-    ]
+    pictures.named(ax, "Xavier and ReLU: weight gradients flat, signal gone", "layer", "relative to the largest")
+    pairs = [(getattr(line, column), getattr(found, column).mean(axis=0)) for column, _ in columns]
+    rows = [(layer, *(side[at] for pair in pairs for side in pair)) for at, layer in enumerate(layers)]
     header = ["layer", *(f"{column}_{kind}" for column, _ in columns for kind in ("predicted", "measured"))]
     says = (
-        f"Over {DEPTH} layers weight gradients stay within a factor {extent(found.kernel_gradient):.1f} while E[delta^2] "
-        f"falls by {np.log10(1 / factor(found.backward)):.1f} decades."
+        f"Over {DEPTH} layers weight gradients stay within a factor {extent(found.kernel_gradient):.1f} while "
+        f"E[delta^2] falls by {np.log10(1 / factor(found.backward)):.1f} decades."
     )
     return Outcome(says, figure, header, rows)
 

@@ -22,16 +22,21 @@ def run(quick: bool) -> Outcome:
     for ax, (phi, weight, bias, q) in zip(axes, kinds, strict=True):
         for colour, is_orthogonal in zip(pictures.COLOURS, (True, False), strict=False):
             words = "orthogonal" if is_orthogonal else "Gaussian"
-            values = squared_singular_values(phi, Init(weight, bias, is_orthogonal), depth, width, length=length(q, weight, bias))
+            values = squared_singular_values(
+                phi, Init(weight, bias, is_orthogonal), depth, width, length=length(q, weight, bias)
+            )
             found = values.var(axis=1) / values.mean(axis=1) ** 2
-            expected = np.array([variance(phi, layer, q, is_orthogonal) for layer in layers])
+            expected = np.array([variance(phi, int(layer), q, is_orthogonal) for layer in layers])
             pictures.predicted(ax, layers, np.maximum(expected, 1e-13), colour=colour, label=f"{words}, predicted")
             pictures.measured(ax, layers, np.maximum(found, 1e-13), colour=colour, label=f"{words}, measured")
             rows += [(phi, words, layer, expected[at], found[at], values[at, 0]) for at, layer in enumerate(layers)]
         pictures.named(ax, f"{phi}, {width} units, critical", "depth (layers)", "variance of s² / (mean of s²)²")
     axes[0].set_ylim(1e-13, 1e3)
     largest = next(row[5] for row in rows if row[:3] == ("linear", "Gaussian", 10))
-    says = f"Ten Gaussian linear layers stretch a direction by {largest:.1f} in the square (predicted {largest_linear(10):.1f})."
+    says = (
+        f"Ten Gaussian linear layers stretch a direction by {largest:.1f} in the square "
+        f"(predicted {largest_linear(10):.1f} for wide ones)."
+    )
     header = ["activation", "weights", "depth", "predicted_variance", "measured_variance", "largest"]
     return Outcome(says, figure, header, rows)
 

@@ -28,10 +28,10 @@ def gradients(key: Array, *, phi: Activation, depth: int, wiring: str) -> Array:
     The gradient at the end is white noise, one direction per example.
     """
     layer, keys = activation_layer(phi), jax.random.split(key, 3)
-    x = jax.random.normal(keys[0], (BATCH, WIDTH))
+    x = jax.random.normal(keys[0], (BATCH, WIDTH), jnp.float32)
     weight = {"normalised": 1.0, "residual": 2.0 / depth, "both": 2.0}[wiring]
     kernels = jax.vmap(lambda key: Init(weight).kernel(key, (WIDTH, WIDTH)))(jax.random.split(keys[1], depth))
-    ones, zeros = jnp.ones(WIDTH), jnp.zeros(WIDTH)
+    ones, zeros = jnp.ones(WIDTH, jnp.float32), jnp.zeros(WIDTH, jnp.float32)
 
     def block(h: Array, step: tuple[Array, Array]) -> tuple[Array, None]:
         kernel, probe = step
@@ -40,16 +40,18 @@ def gradients(key: Array, *, phi: Activation, depth: int, wiring: str) -> Array:
         y = ops.dense(layer.forward(inner, Call("", {}, {}))[0], kernel)
         return (y if wiring == "normalised" else h + y), None
 
-    probes = jnp.zeros((depth, *x.shape))
+    probes = jnp.zeros((depth, *x.shape), x.dtype)
     y, pull = jax.vjp(lambda probes: jax.lax.scan(block, x, (kernels, probes))[0], probes)
-    dy = jax.random.normal(keys[2], y.shape)
+    dy = jax.random.normal(keys[2], y.shape, y.dtype)
     (deltas,) = pull(dy)
     return jnp.append(jnp.mean(deltas**2, axis=(1, 2)), jnp.mean(dy**2))
 
 
 def growth(phi: str, depth: int, networks: int) -> np.ndarray:
     """Each network's factor per layer of batch norm, phi, weights."""
-    found = np.array([gradients(jax.random.key(n), phi=activation(phi), depth=depth, wiring="normalised") for n in range(networks)])
+    found = np.array(
+        [gradients(jax.random.key(n), phi=activation(phi), depth=depth, wiring="normalised") for n in range(networks)]
+    )
     return (found[:, 0] / found[:, depth - 1]) ** (1 / (depth - 1))
 
 
@@ -59,26 +61,42 @@ def run(quick: bool) -> Outcome:
     figure, (left, right) = pictures.panels(2, width=5.4)
     rows = [(f"batch norm, {phi}", 1, normalization.growth(phi), *growth(phi, depth, networks)) for phi in PHIS]
     place = np.arange(len(PHIS))
-    left.plot(place, [row[2] for row in rows], "_", color=pictures.COLOURS[0], markersize=26, label="predicted E[φ'²] / Var[φ]")
+    left.plot(
+        place,
+        [row[2] for row in rows],
+        "_",
+        color=pictures.COLOURS[0],
+        markersize=26,
+        label="predicted E[φ'²] / Var[φ]",
+    )
     for number in range(networks):
-        left.plot(place, [row[3 + number] for row in rows], "o", color=pictures.COLOURS[1], markersize=4, label=None if number else "measured")
+        left.plot(
+            place,
+            [row[3 + number] for row in rows],
+            "o",
+            color=pictures.COLOURS[1],
+            markersize=4,
+            label=None if number else "measured",
+        )
     left.set_xticks(place, PHIS)
-    pictures.named(left, f"Growth of E[δ²] per layer with batch norm, batch {BATCH}", "", "factor per layer", is_log=False)
+    pictures.named(
+        left, f"Growth of E[δ²] per layer with batch norm, batch {BATCH}", "", "factor per layer", is_log=False
+    )
 
-    depths = (2, 5, 10, 20)
+    depths = np.array([2, 5, 10, 20])
     lines = {
-        "normalised": ("BN, ReLU, W: 1.467^L", lambda L: normalization.growth("relu") ** L),
+        "normalised": ("BN, ReLU, W: 1.467^L", lambda depth: normalization.growth("relu") ** depth),
         "both": ("x + W ReLU(BN(x)): about L^1.467", residual.normalised_growth),
-        "residual": ("x + W ReLU(x) / √L: to e", lambda L: residual.plain_growth(2 / L, L)),
+        "residual": ("x + W ReLU(x) / √L: to e", lambda depth: residual.plain_growth(2 / depth, depth)),
     }
     for colour, (wiring, (words, law)) in zip(pictures.COLOURS, lines.items(), strict=False):
-        expected = np.array([law(depth) for depth in depths])
-        found = np.array([[ratio(wiring, depth, n) for depth in depths] for n in range(networks)])
+        expected = np.array([law(int(depth)) for depth in depths])
+        found = np.array([[ratio(wiring, int(depth), n) for depth in depths] for n in range(networks)])
         pictures.predicted(right, depths, expected, colour=colour, label=words)
-        pictures.measured(right, np.array(depths), found, colour=colour)
+        pictures.measured(right, depths, found, colour=colour)
         rows += [(words, depth, expected[at], *found[:, at]) for at, depth in enumerate(depths)]
     right.set_xscale("log")
-    right.set_xticks(depths, depths)
+    right.set_xticks(depths, list(map(str, depths)))
     right.minorticks_off()
     pictures.named(right, f"Growth over L blocks, {WIDTH} units", "blocks L", "E[δ²] at the input / at the end")
     relu = next(row for row in rows if row[0] == "batch norm, relu")

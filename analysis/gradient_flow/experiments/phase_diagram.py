@@ -51,7 +51,12 @@ def draw_map(ax, norm, rows):  # type: ignore[no-untyped-def]
     ax.text(0.7, 0.27, "gradients vanish", fontsize=9)
     ax.text(2.25, 0.005, "gradients explode", fontsize=9)
     pictures.named(
-        ax, "tanh: predicted and measured growth", "weight variance σ_w²", "bias variance σ_b²", is_log=False, legend="upper right"
+        ax,
+        "tanh: predicted and measured growth",
+        "weight variance σ_w²",
+        "bias variance σ_b²",
+        is_log=False,
+        legend="upper right",
     )
     return shown
 
@@ -59,6 +64,14 @@ def draw_map(ax, norm, rows):  # type: ignore[no-untyped-def]
 def draw_agreement(ax, rows) -> None:  # type: ignore[no-untyped-def]
     low, high = rows[:, 2].min() * 0.95, rows[:, 2].max() * 1.05
     ax.plot([low, high], [low, high], "-", color="0.5", label="predicted = measured")
-    ax.errorbar(rows[:, 2], rows[:, 3], 2 * rows[:, 4], fmt="o", color=pictures.COLOURS[0], markersize=4, label="± 2 standard errors")
+    ax.errorbar(
+        rows[:, 2],
+        rows[:, 3],
+        2 * rows[:, 4],
+        fmt="o",
+        color=pictures.COLOURS[0],
+        markersize=4,
+        label="± 2 standard errors",
+    )
     ax.set(xscale="log")
     pictures.named(ax, f"{WIDTH} units, {DEPTH} layers", "predicted χ₁ per layer", "measured growth of E[δ²] per layer")

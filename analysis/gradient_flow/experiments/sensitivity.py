@@ -31,7 +31,7 @@ def network(init: Init = HE, third: Init | None = None) -> networks.Network:
 
 def faulty(built: networks.Network, init: Init, ops: ModuleType = ops, edit: Any = lambda params: params) -> Comparison:
     """The comparison of a network with what was meant, over two draws."""
-    x = jax.random.normal(jax.random.key(9), (2, WIDTH))
+    x = jax.random.normal(jax.random.key(9), (2, WIDTH), jnp.float32)
     flows = [
         measure(built, edit(built.init(jax.random.key(seed), (WIDTH,))), x, key=jax.random.key(seed), ops=ops)
         for seed in range(2)
@@ -54,7 +54,7 @@ def wrong_rule(share: float) -> ModuleType:
 
 def kill(params: Any) -> Any:
     """Biases so low that no unit of layer 3 is ever on."""
-    return params | {"dense3": params["dense3"] | {"bias": jnp.full(WIDTH, -1e3)}}
+    return params | {"dense3": params["dense3"] | {"bias": jnp.full(WIDTH, -1e3, jnp.float32)}}
 
 
 def cases() -> dict[str, Comparison]:
@@ -83,9 +83,8 @@ def run(quick: bool) -> Outcome:
         pictures.named(ax, f"{fault}\n{len(comparison.findings)} findings", "row of the table", "z", is_log=False)
         rows += [(fault, str(finding)) for finding in comparison.findings] or [(fault, "nothing found")]
     healthy, *faults = found.values()
-    says = f"{sum(map(is_named, faults))} of {len(faults)} planted faults are named; the right network has {len(healthy.findings)} findings."
+    says = (
+        f"{sum(bool(fault.findings) for fault in faults)} of {len(faults)} planted faults are found by name; the right "
+        f"network has {len(healthy.findings)} findings."
+    )
     return Outcome(says, figure, ["fault", "finding"], rows)
-
-
-def is_named(comparison: Comparison) -> bool:
-    return bool(comparison.findings)

@@ -11,9 +11,10 @@ from analysis.gradient_flow import pictures
 from analysis.gradient_flow.experiments.digits import cross_entropy, digits, learn, smooth
 from analysis.gradient_flow.experiments.outcome import Outcome
 from analysis.gradient_flow.initial import Init
-from analysis.gradient_flow.meanfield import growth, fixed_length
-from analysis.gradient_flow.stack import draw, run as through
+from analysis.gradient_flow.meanfield import fixed_length, growth
 from analysis.gradient_flow.moments import activation
+from analysis.gradient_flow.stack import draw
+from analysis.gradient_flow.stack import run as through
 from jaxcnn import ops
 
 DEPTH, WIDTH, RATE = 12, 64, 0.05
@@ -40,11 +41,17 @@ def run(quick: bool) -> Outcome:
     curves = {}
     for colour, (phi, init) in zip(pictures.COLOURS, SETTINGS, strict=False):
         length = fixed_length(phi, init.weight_variance, init.bias_variance)
-        label = f"{phi}, σ_w² = {init.weight_variance:g}: gradient x {growth(phi, init.weight_variance, length) ** 0.5:.3g} per layer"
+        factor = growth(phi, init.weight_variance, length) ** 0.5
+        label = f"{phi}, σ_w² = {init.weight_variance:g}: gradient x {factor:.3g} per layer"
         curves[phi] = train(phi, init, steps)
         ax.plot(np.arange(1, steps + 1), smooth(curves[phi]), color=colour, label=label)
     ax.axhline(np.log(10), color="0.5", linestyle="--", linewidth=1, label="chance, ln 10")
-    pictures.named(ax, f"{DEPTH} layers of {WIDTH} units, gradient descent at {RATE}", "step", "cross entropy (nats), mean of 20 steps")
+    pictures.named(
+        ax,
+        f"{DEPTH} layers of {WIDTH} units, gradient descent at {RATE}",
+        "step",
+        "cross entropy (nats), mean of 20 steps",
+    )
     ends = ", ".join(f"{phi} {smooth(curve)[-1]:.2f}" for phi, curve in curves.items())
     says = f"At {DEPTH} layers the loss after {steps} equal steps is {ends}."
     return Outcome(says, figure, ["step", *curves], list(zip(range(1, steps + 1), *curves.values(), strict=True)))
