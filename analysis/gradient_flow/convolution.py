@@ -1,8 +1,9 @@
 r"""Convolutions: which spatial patterns survive, and why He's initialisation vanishes under zero padding.
 
-Circular padding: with kernel variances v_t over the window (summing to sw2) the spatial covariance of signal and
-gradient decays per layer, Fourier mode k by chi_1 lambda_k, lambda_k the discrete Fourier transform of v / sw2 (Xiao
-et al. 2018). Delta-orthogonal kernels have one tap: every lambda_k is 1.
+Circular padding: with kernel variances v_t over the window (summing to sw2) the map of second moments over positions
+is blurred by v in every layer, so its Fourier mode k decays by chi_1 lambda_k, lambda_k the discrete Fourier
+transform of v / sw2; likewise every covariance of positions at a fixed distance (Xiao et al. 2018). Delta-orthogonal
+kernels have one tap: every lambda_k is 1, and what stands where is not forgotten.
 
 Zero ("SAME") padding: border positions sum fewer taps. For He's ReLU network with a window of 3 the map of second
 moments q of an m x m image goes to A q A, A the tridiagonal matrix of 1/3, and shrinks in the end by its largest
@@ -74,15 +75,15 @@ def circular_conv(x: Float[Array, "n ring c"], kernel: Float[Array, "taps c k"])
     return ops.conv(jnp.concatenate([x[:, -reach:], x, x[:, :reach]], axis=1), kernel)
 
 
-def ring_covariance(z: Float[np.ndarray, "n ring c"]) -> Float[np.ndarray, " ring"]:
-    """E[z_p z_{p + d}] over positions, channels and examples, by distance d."""
-    return np.array([np.mean(z * np.roll(z, -shift, axis=1)) for shift in range(z.shape[1])])
+def one_position(key: Array, ring: int, channels: int) -> Float[Array, "1 ring c"]:
+    """A ring that is zero but at position 0, where its mean square is 1: all Fourier modes alike."""
+    values = jax.random.normal(key, (channels,), jnp.float32)
+    return jnp.zeros((1, ring, channels), jnp.float32).at[0, 0].set(values / jnp.sqrt(jnp.mean(values**2)))
 
 
-def unit_ring(key: Array, ring: int, channels: int) -> Float[Array, "1 ring c"]:
-    """White noise on a ring of mean square 1."""
-    x = jax.random.normal(key, (1, ring, channels), jnp.float32)
-    return x / jnp.sqrt(jnp.mean(x**2))
+def modes(z: Float[np.ndarray, "1 ring c"]) -> Float[np.ndarray, " modes"]:
+    """The real Fourier modes of the map of second moments."""
+    return np.fft.rfft(np.mean(np.square(z[0]), axis=-1)).real
 
 
 def max_pool_moment(window: int) -> float:

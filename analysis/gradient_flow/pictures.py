@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 COLOURS = ("#1f5fa8", "#d08a2e", "#3a8f5c", "#b3413f", "#7d5ba6", "#4d4d4d")
 Line = Float[np.ndarray, " points"]
@@ -65,9 +66,20 @@ def named(
     ax.title.set_fontsize(10)
     if is_log:
         ax.set_yscale("log")
+        few_decades(ax)
     ax.grid(alpha=0.25)
     if legend and ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False, fontsize="small", loc=legend)
+    return ax
+
+
+def few_decades(ax: Axes) -> Axes:
+    """Plain numbers at 1, 2 and 5 on a logarithmic axis that spans less than three decades."""
+    low, high = ax.get_ylim()
+    if high / low < 1e3:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
     return ax
 
 

@@ -8,7 +8,7 @@ from analysis.gradient_flow import pictures
 from analysis.gradient_flow.experiments.outcome import Outcome
 from analysis.gradient_flow.initial import Init
 from analysis.gradient_flow.meanfield import critical, phase
-from analysis.gradient_flow.stack import expect, profile
+from analysis.gradient_flow.stack import Expected, expect, profile
 
 WIDTH = 128
 SMALLEST = 1e-37  # of float32
@@ -65,7 +65,7 @@ def run(quick: bool) -> Outcome:
     return Outcome(says, figure, header, rows)
 
 
-def band(line, depth: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[no-untyped-def]
+def band(line: Expected, depth: int) -> tuple[np.ndarray, np.ndarray]:
     """The 95% band of E[delta^2], by layer."""
     spreads = [line.spread("backward", layer) for layer in range(depth)]
     centre = np.log(line.backward) + [spread.shift for spread in spreads]

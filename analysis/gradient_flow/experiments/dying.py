@@ -18,7 +18,7 @@ from analysis.gradient_flow.experiments.outcome import Outcome
 from jaxcnn import networks
 
 CASES = ((2, 10), (3, 20), (4, 40))
-WIDTH, LAYERS, RATE = 32, 3, 0.02
+WIDTH, LAYERS, RATE = 32, 3, 0.05
 
 
 def run(quick: bool) -> Outcome:

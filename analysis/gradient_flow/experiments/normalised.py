@@ -49,10 +49,17 @@ def gradients(key: Array, *, phi: Activation, depth: int, wiring: str) -> Array:
 
 def growth(phi: str, depth: int, networks: int) -> np.ndarray:
     """Each network's factor per layer of batch norm, phi, weights."""
-    found = np.array(
-        [gradients(jax.random.key(n), phi=activation(phi), depth=depth, wiring="normalised") for n in range(networks)]
-    )
-    return (found[:, 0] / found[:, depth - 1]) ** (1 / (depth - 1))
+    return np.array([ratio("normalised", depth, n, phi) ** (1 / depth) for n in range(networks)])
+
+
+def ratio(wiring: str, depth: int, number: int, phi: str = "relu") -> float:
+    """From the end of so many blocks to their input, in one network.
+
+    With batch norm alone a block divides by the variance that the block before it gives: one more is put in front.
+    """
+    more = int(wiring == "normalised")
+    found = np.asarray(gradients(jax.random.key(number), phi=activation(phi), depth=depth + more, wiring=wiring))
+    return float(found[more] / found[-1])
 
 
 def run(quick: bool) -> Outcome:
@@ -102,9 +109,3 @@ def run(quick: bool) -> Outcome:
     relu = next(row for row in rows if row[0] == "batch norm, relu")
     says = f"Batch norm and ReLU multiply E[delta^2] by {np.mean(relu[3:]):.3f} per layer (predicted {relu[2]:.5f})."
     return Outcome(says, figure, ["setting", "blocks", "predicted", *(f"measured_{n}" for n in range(networks))], rows)
-
-
-def ratio(wiring: str, depth: int, number: int) -> float:
-    """From the end to the input; of batch norm alone without the first block, whose input has no kernel behind it."""
-    found = np.asarray(gradients(jax.random.key(number), phi=activation("relu"), depth=depth, wiring=wiring))
-    return float(found[0] / found[-1])

@@ -5,18 +5,19 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.axes import Axes
 
 from analysis.gradient_flow import convolution, pictures
 from analysis.gradient_flow.experiments.outcome import Outcome
 from jaxcnn import ops
 from jaxcnn.networks.initialisers import he
 
-SIZES, CHANNELS, RING = (28, 14, 7, 4), 48, 28
+SIZES, CHANNELS, RING, LAYERS = (28, 14, 7, 4), 48, 28, 4
 
 
 def run(quick: bool) -> Outcome:
     """Left: mean squares by layer for several map sizes. Right: decay of Fourier modes on a ring."""
-    networks, depth = (4, 12) if quick else (24, 24)
+    networks, depth = (12, 12) if quick else (24, 24)
     figure, (left, right) = pictures.panels(2)
     rows = []
     layers = np.arange(depth + 1)
@@ -62,38 +63,34 @@ def padded_stack(x: jax.Array, keys: jax.Array) -> jax.Array:
     return jnp.append(1.0, squares / jnp.mean(x**2))
 
 
-def ring(ax, networks: int) -> list[tuple]:  # type: ignore[no-untyped-def]
-    """The decay per layer of every Fourier mode of the spatial covariance, uniform and delta kernels."""
-    rows, modes = [], np.arange(RING // 2 + 1)
+def ring(ax: Axes, networks: int) -> list[tuple]:
+    """The decay of every Fourier mode of the map of second moments, for uniform kernels and for one tap."""
+    rows, numbers = [], np.arange(RING // 2 + 1)
     shares = {"uniform 3 taps": np.full(3, 1 / 3), "one tap (delta)": np.array([0.0, 1.0, 0.0])}
     for colour, (words, share) in zip(pictures.COLOURS, shares.items(), strict=False):
-        expected = convolution.fourier_factors(share, RING)[: RING // 2 + 1]
-        found = np.array([ring_modes(share, seed) for seed in range(networks)])
-        mean, error = found.mean(axis=0), found.std(axis=0, ddof=1) / networks**0.5
-        pictures.predicted(ax, modes, expected, colour=colour, label=words)
-        ax.errorbar(modes, mean, 2 * error, fmt="o", color=colour, markersize=3, linewidth=0.8)
-        rows += [(f"ring, {words}", mode, expected[mode], mean[mode], error[mode]) for mode in modes]
+        found = np.array([ring_modes(share, seed) for seed in range(networks)])  # [networks, layers, modes]
+        for layer, style in ((1, "o"), (LAYERS, "s")):
+            expected = convolution.fourier_factors(share, RING)[: RING // 2 + 1] ** layer
+            mean, error = found[:, layer - 1].mean(axis=0), found[:, layer - 1].std(axis=0, ddof=1) / networks**0.5
+            pictures.predicted(ax, numbers, expected, colour=colour, label=words if layer == 1 else "")
+            ax.errorbar(numbers, mean, 2 * error, fmt=style, color=colour, markersize=3, linewidth=0.8)
+            rows += [(f"ring, {words}, {layer} layers", k, expected[k], mean[k], error[k]) for k in numbers]
     pictures.named(
         ax,
-        f"Ring of {RING}: modes of the covariance after one linear layer",
+        f"Ring of {RING}: 1 layer (dots) and {LAYERS} layers (squares)",
         "Fourier mode k",
-        "factor λ_k per layer",
+        "what is left of it",
         is_log=False,
     )
     return rows
 
 
 def ring_modes(share: np.ndarray, seed: int) -> np.ndarray:
-    """One layer's factor of each Fourier mode of the covariance by distance, for white noise, where all modes are 1."""
-    keys = jax.random.split(jax.random.key(seed))
+    """Fourier modes of the map of second moments after each of LAYERS linear layers, of a signal at one position."""
+    keys = jax.random.split(jax.random.key(seed), LAYERS + 1)
     scale = jnp.sqrt(jnp.asarray(share, jnp.float32) / CHANNELS)[:, None, None]
-    kernel = scale * jax.random.normal(keys[0], (3, CHANNELS, CHANNELS), jnp.float32)
-    x = convolution.unit_ring(keys[1], RING, CHANNELS)
-    z = convolution.circular_conv(x, kernel)
-    before, after = (power(np.asarray(values, np.float64)) for values in (x, z))
-    return after / before
-
-
-def power(z: np.ndarray) -> np.ndarray:
-    """The spectrum of a ring's covariance."""
-    return np.fft.rfft(convolution.ring_covariance(z)).real
+    z, found = convolution.one_position(keys[0], RING, CHANNELS), []
+    for key in keys[1:]:
+        z = convolution.circular_conv(z, scale * jax.random.normal(key, (3, CHANNELS, CHANNELS), jnp.float32))
+        found.append(convolution.modes(np.asarray(z, np.float64)))
+    return np.array(found)

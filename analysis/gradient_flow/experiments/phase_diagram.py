@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import TwoSlopeNorm
 
 from analysis.gradient_flow import pictures
 from analysis.gradient_flow.experiments.outcome import Outcome
 from analysis.gradient_flow.initial import Init
-from analysis.gradient_flow.meanfield import fixed_length, growth, growth_map
+from analysis.gradient_flow.meanfield import critical, fixed_length, growth, growth_map
 from analysis.gradient_flow.stack import profile
 
 WIDTH, DEPTH, SKIPPED = 256, 24, 8  # layers next to the input whose length is not yet q*
@@ -30,7 +32,7 @@ def run(quick: bool) -> Outcome:
     figure.colorbar(shown, ax=left, label="ln χ₁ per layer (background predicted, points measured)")
     draw_agreement(right, np.array(rows))
     worst = max(abs(found - expected) / expected for _, _, expected, found, _ in rows)
-    says = f"Measured growth agrees with χ₁ at {len(rows)} points of the phase diagram, within {worst:.1%} at worst."
+    says = f"Measured growth agrees with χ₁ at {len(rows)} points of the phase diagram, within {worst:.1%}."
     return Outcome(says, figure, ["sw2", "sb2", "predicted", "measured", "standard_error"], rows)
 
 
@@ -41,27 +43,30 @@ def measured_growth(init: Init, networks: int) -> np.ndarray:
     return np.exp(-slopes)
 
 
-def draw_map(ax, norm, rows):  # type: ignore[no-untyped-def]
+def draw_map(ax: Axes, norm: TwoSlopeNorm, rows: np.ndarray) -> QuadMesh:
     """ln chi1 as colour, the critical line, and the points."""
-    sw2, sb2 = np.linspace(0.6, 3.15, 52), np.linspace(0.0, 0.32, 33)
+    sw2, sb2 = np.linspace(0.6, 3.15, 52), np.linspace(0.0, 0.32, 65)
     shown = ax.pcolormesh(sw2, sb2, np.log(growth_map("tanh", sw2, sb2)), cmap="RdBu_r", norm=norm, shading="gouraud")
-    ax.contour(sw2, sb2, growth_map("tanh", sw2, sb2), levels=[1.0], colors="k")
-    ax.plot([], [], "k-", linewidth=1.5, label="critical line χ₁ = 1")
+    line = np.array([(critical("tanh", float(bias))[0], bias) for bias in np.linspace(0, 0.565, 40) ** 2])
+    ax.plot(*line.T, "k-", linewidth=1.5)
+    ax.annotate("critical line, χ₁ = 1", (2.0, 0.104), (2.05, 0.065), fontsize=9)
     ax.scatter(rows[:, 0], rows[:, 1], c=np.log(rows[:, 3]), cmap="RdBu_r", norm=norm, edgecolors="k", s=60)
-    ax.text(0.7, 0.27, "gradients vanish", fontsize=9)
-    ax.text(2.25, 0.005, "gradients explode", fontsize=9)
+    ax.text(0.66, 0.25, "gradients\nvanish", fontsize=9, color="white")
+    ax.text(2.6, 0.24, "gradients\nexplode", fontsize=9)
+    ax.set(xlim=(0.6, 3.15), ylim=(0, 0.32))
     pictures.named(
         ax,
-        "tanh: predicted and measured growth",
+        "tanh: predicted map, measured points",
         "weight variance σ_w²",
         "bias variance σ_b²",
         is_log=False,
-        legend="upper right",
+        legend=None,
     )
     return shown
 
 
-def draw_agreement(ax, rows) -> None:  # type: ignore[no-untyped-def]
+def draw_agreement(ax: Axes, rows: np.ndarray) -> None:
+    """Measured against predicted growth."""
     low, high = rows[:, 2].min() * 0.95, rows[:, 2].max() * 1.05
     ax.plot([low, high], [low, high], "-", color="0.5", label="predicted = measured")
     ax.errorbar(
@@ -73,5 +78,10 @@ def draw_agreement(ax, rows) -> None:  # type: ignore[no-untyped-def]
         markersize=4,
         label="± 2 standard errors",
     )
-    ax.set(xscale="log")
-    pictures.named(ax, f"{WIDTH} units, {DEPTH} layers", "predicted χ₁ per layer", "measured growth of E[δ²] per layer")
+    pictures.named(
+        ax,
+        f"{WIDTH} units, {DEPTH} layers",
+        "predicted χ₁ per layer",
+        "measured growth of E[δ²] per layer",
+        is_log=False,
+    )

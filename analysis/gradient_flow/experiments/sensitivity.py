@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from analysis.gradient_flow import pictures
-from analysis.gradient_flow.compare import Comparison, compare
+from analysis.gradient_flow.compare import ROUNDING, Comparison, compare
 from analysis.gradient_flow.experiments.outcome import Outcome
 from analysis.gradient_flow.initial import HE, LECUN, Init
-from analysis.gradient_flow.measure import measure
-from analysis.gradient_flow.predict import predict
+from analysis.gradient_flow.measure import Flow, measure
+from analysis.gradient_flow.predict import Prediction, predict
 from jaxcnn import networks, ops
 
 WIDTH = 256
@@ -29,14 +31,39 @@ def network(init: Init = HE, third: Init | None = None) -> networks.Network:
     return networks.serial(**layers)
 
 
-def faulty(built: networks.Network, init: Init, ops: ModuleType = ops, edit: Any = lambda params: params) -> Comparison:
-    """The comparison of a network with what was meant, over two draws."""
+class Case(NamedTuple):
+    """A comparison, and how far off each check of it is, in units of its own error, at every dense layer."""
+
+    comparison: Comparison
+    departures: dict[str, list[float]]
+
+
+def faulty(
+    built: networks.Network, init: Init, ops: ModuleType = ops, edit: Callable[[Any], Any] = lambda params: params
+) -> Case:
+    """A network beside what was meant, over two draws."""
     x = jax.random.normal(jax.random.key(9), (2, WIDTH), jnp.float32)
     flows = [
         measure(built, edit(built.init(jax.random.key(seed), (WIDTH,))), x, key=jax.random.key(seed), ops=ops)
         for seed in range(2)
     ]
-    return compare(predict(built, init, np.asarray(x)), flows)
+    expected = predict(built, init, np.asarray(x))
+    return Case(compared := compare(expected, flows), departures(expected, flows, compared))
+
+
+def departures(expected: Prediction, flows: list[Flow], compared: Comparison) -> dict[str, list[float]]:
+    """The signal's z, the kernel's and the bias's variance and the kernel gradient's identity, by dense layer."""
+    layers = list(expected.kernels)
+    z = {row.layer: row.z for row in compared.rows if row.column == "forward"}
+    kernels = [flows[0].row(layer)["kernel"] / expected.kernels[layer] - 1 for layer in layers]
+    biases = [flows[0].row(layer)["bias"] / (expected.biases[layer] or 1.0) for layer in layers]
+    meant = [float(expected.biases[layer] > 0) for layer in layers]
+    return {
+        "signal E[z²]": [z[layer] for layer in layers],
+        "kernel variance": [kernel / math.sqrt(2 / WIDTH**2) for kernel in kernels],
+        "bias variance": [(bias - mean) / math.sqrt(2 / WIDTH) for bias, mean in zip(biases, meant, strict=True)],
+        "kernel gradient": [(1 / flows[0].row(layer)["check"] - 1) / ROUNDING for layer in layers],
+    }
 
 
 def wrong_rule(share: float) -> ModuleType:
@@ -57,7 +84,7 @@ def kill(params: Any) -> Any:
     return params | {"dense3": params["dense3"] | {"bias": jnp.full(WIDTH, -1e3, jnp.float32)}}
 
 
-def cases() -> dict[str, Comparison]:
+def cases() -> dict[str, Case]:
     """Each fault's comparison; the first has none."""
     biased = Init(2.0, 0.05)
     return {
@@ -70,21 +97,23 @@ def cases() -> dict[str, Comparison]:
 
 
 def run(quick: bool) -> Outcome:
-    """The z of every row, fault by fault, and what was found."""
-    figure, axes = pictures.panels(5, width=3.2, height=3.6)
+    """How far off each check is, fault by fault, and what is said of it."""
+    figure, axes = pictures.panels(5, width=3.3, height=3.8)
     rows, found = [], cases()
-    for ax, (fault, comparison) in zip(axes, found.items(), strict=True):
-        z = np.array([row.z for row in comparison.rows])
-        shown = np.clip(np.nan_to_num(z, posinf=1e3, neginf=-1e3), -1e3, 1e3)
+    for ax, (fault, case) in zip(axes, found.items(), strict=True):
         ax.axhspan(-2, 2, color="0.9")
-        ax.plot(np.arange(len(shown)), shown, "o", color=pictures.COLOURS[0], markersize=3)
+        for number, (check, values) in enumerate(case.departures.items()):
+            shown = np.clip(np.nan_to_num(values, nan=0.0), -1e4, 1e4)
+            places = np.arange(1, len(shown) + 1) + 0.12 * (number - 1.5)  # side by side
+            ax.plot(places, shown, "os^D"[number], color=pictures.COLOURS[number], markersize=4, label=check)
         ax.set_yscale("symlog", linthresh=5)
-        ax.set_ylim(-2e3, 2e3)
-        pictures.named(ax, f"{fault}\n{len(comparison.findings)} findings", "row of the table", "z", is_log=False)
-        rows += [(fault, str(finding)) for finding in comparison.findings] or [(fault, "nothing found")]
-    healthy, *faults = found.values()
+        ax.set(ylim=(-3e4, 3e4), yticks=[-1e4, -100, 0, 100, 1e4], xticks=range(1, 5))
+        pictures.named(ax, fault, "dense layer", "departure / its error", is_log=False, legend=None)
+        rows += [(fault, str(finding)) for finding in case.comparison.findings] or [(fault, "nothing found")]
+    axes[0].legend(frameon=False, fontsize=8, loc="upper left")
+    healthy, *faults = (case.comparison.findings for case in found.values())
     says = (
-        f"{sum(bool(fault.findings) for fault in faults)} of {len(faults)} planted faults are found by name; the right "
-        f"network has {len(healthy.findings)} findings."
+        f"{sum(map(bool, faults))} of {len(faults)} planted faults are found by name; the right network has "
+        f"{len(healthy)} findings."
     )
     return Outcome(says, figure, ["fault", "finding"], rows)

@@ -53,8 +53,8 @@ def test_far_into_chaos_where_few_nodes_do_not_do():
         (0.01, 1.42421),
         (0.05, 1.76095),
         (0.1, 1.98607),
-    ]
-    + [(0.3, 2.50513)],
+        (0.3, 2.50513),
+    ],
 )
 def test_critical_line_of_tanh(sb2, sw2):
     found, q = critical("tanh", sb2)

@@ -40,7 +40,7 @@ def written_out(params, x, probe=0.0):
 
 
 def test_mean_squares_of_signal_and_gradients(case):
-    network, params, x, dy, flow = case
+    _, params, x, dy, flow = case
     y, z = written_out(params, x)
     assert flow.row("conv")["forward"] == pytest.approx(float(jnp.mean(z**2)), rel=1e-12)
     assert flow.row("tanh")["forward"] == pytest.approx(float(jnp.mean(y**2)), rel=1e-12)
@@ -54,7 +54,7 @@ def test_mean_squares_of_signal_and_gradients(case):
 
 
 def test_shares_and_cosines(case):
-    network, params, x, dy, flow = case
+    _, params, x, _, flow = case
     y, z = written_out(params, x)
     assert flow.row("relu")["active"] == float(jnp.mean(z > 0))
     assert flow.row("relu")["saturated"] == float(jnp.mean(z <= 0))

@@ -68,39 +68,29 @@ def test_circular_window_under_a_transposed_convolution_has_the_mean_of_its_taps
     assert found.row("a")["forward"] == pytest.approx(0.25)  # one tap of four reaches an output
 
 
+def pooled():
+    conv, dense = networks.conv, networks.dense
+    hidden = {"a": conv(24, 3), "r": networks.relu(), "p": networks.max_pool(2), "b": conv(24, 2), "t": networks.tanh()}
+    return networks.serial(**hidden, f=networks.flatten(), d=dense(32))
+
+
+def normalised():
+    dense, norm, relu = networks.dense, networks.batch_norm, networks.relu
+    return networks.serial(a=dense(64), n=norm(), r=relu(), b=dense(64), m=norm(), s=relu(), c=dense(32))
+
+
+def residual():
+    block = networks.residual(networks.serial(r=networks.relu(), w=networks.dense(64)))
+    return networks.serial(a=networks.dense(64), b=block, r=networks.relu(), c=networks.dense(32))
+
+
 @pytest.mark.parametrize(
-    ("network", "shape", "training"),
-    [
-        (
-            networks.serial(
-                a=networks.conv(24, 3), r=networks.relu(), p=networks.max_pool(2), b=networks.conv(24, 2), t=networks.tanh(),
-                f=networks.flatten(), d=networks.dense(32),
-            ),
-            (8, 6, 6, 4),
-            False,
-        ),
-        (
-            networks.serial(
-                a=networks.dense(64), n=networks.batch_norm(), r=networks.relu(), b=networks.dense(64), m=networks.batch_norm(),
-                s=networks.relu(), c=networks.dense(32),
-            ),
-            (8, 32),
-            True,
-        ),
-        (
-            networks.serial(
-                a=networks.dense(64),
-                b=networks.residual(networks.serial(r=networks.relu(), w=networks.dense(64))),
-                r=networks.relu(),
-                c=networks.dense(32),
-            ),
-            (2, 32),
-            False,
-        ),
-    ],
+    ("build", "shape", "training"),
+    [(pooled, (8, 6, 6, 4), False), (normalised, (8, 32), True), (residual, (2, 32), False)],
     ids=["pooled", "batch norm", "residual"],
-)  # fmt: skip
-def test_networks_of_every_wiring(network, shape, training):
+)
+def test_networks_of_every_wiring(build, shape, training):
+    network = build()
     x = jax.random.normal(jax.random.key(1), shape, jnp.float32)
     expected = predict(network, None, np.asarray(x), training=training)
     draws = 24
@@ -139,5 +129,5 @@ def test_what_has_no_theory_is_refused():
     ends_in_relu = networks.residual(networks.serial(a=networks.dense(4), r=networks.relu()))
     with pytest.raises(ValueError, match="the body of b does not end in a weight layer"):
         predict(networks.serial(a=networks.dense(4), b=ends_in_relu), None, np.ones((1, 4)))
-    with pytest.raises(ValueError, match="4096 points .* are more than 3000; give fewer examples"):
+    with pytest.raises(ValueError, match=r"4096 points .* are more than 3000; give fewer examples"):
         predict(networks.conv(3, 3), None, np.ones((4, 32, 32, 1)))

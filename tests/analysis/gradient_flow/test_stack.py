@@ -24,7 +24,7 @@ def test_the_stack_is_the_network():
     del layers[f"tanh{DEPTH - 1}"]
     named = {f"dense{n}": {name: leaf[n] for name, leaf in params.items()} for n in range(DEPTH)}
     flow = measure(networks.serial(**layers), named, x)
-    y, zs = run(params, activation("tanh"), x)
+    _, zs = run(params, activation("tanh"), x)
     np.testing.assert_allclose(jnp.mean(zs**2, axis=(1, 2)), flow["forward"][::2], rtol=1e-5)
 
 
