@@ -1,4 +1,4 @@
-"""Recording while training: the tables are those of `measure`, at their steps, and cost the training nothing but time."""
+"""Recording while training: the tables are those of `measure`, at their steps, and the training is unchanged."""
 
 import csv
 
