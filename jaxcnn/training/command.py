@@ -13,4 +13,8 @@ def train(config: Annotated[Config, tyro.conf.arg(name="")]) -> int:
     """Train a network on images of ten classes, by default with handwritten gradients; write a folder of results."""
     from jaxcnn.training.experiment import conduct
 
-    return conduct(config)
+    if not config.flow:
+        return conduct(config)
+    from analysis.gradient_flow.observer import Observer
+
+    return conduct(config, Observer())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -51,14 +51,24 @@ class Findings(NamedTuple):
         return self.stopped is None and all(leaf.agrees for leaves in self.compared.values() for leaf in leaves)
 
 
-def conduct(config: Config) -> int:
+class Observer(Protocol):
+    """Who watches a run from inside its steps: through the optimiser, which every step calls with the parameters."""
+
+    def attach(self, experiment: Experiment) -> Experiment:
+        """The experiment with the optimiser that it is to train with."""
+
+    def conclude(self, experiment: Experiment, folder: Path, state: State) -> None:
+        """Write what was seen up to the last good state, whether or not the run was stopped."""
+
+
+def conduct(config: Config, observer: Observer | None = None) -> int:
     """Train as `config` says and return the exit code: 1 where the run stopped early or the gradients disagree.
 
     Raises:
         UserError: data, network or run directory are not to be had as asked.
     """
     began = time.perf_counter()
-    experiment = prepare(config)
+    experiment = prepare(config) if observer is None else observer.attach(prepare(config))
     run = create(config.run_dir, f"{config.network}-{Path(config.data).resolve().name}")
     run.begin(config)
     start = look(experiment.learner, experiment.state, *experiment.batch(1, 0))
@@ -66,6 +76,8 @@ def conduct(config: Config) -> int:
     compared = {"first": compare_on(experiment, experiment.state, 1, 0)} if config.gradients == "both" else {}
 
     result = follow(experiment, run)
+    if observer is not None:
+        observer.conclude(experiment, run.path, result.state)
     if result.stopped is None:
         compared["last"] = compare_on(experiment, result.state, config.epochs, -1)
         draw(experiment, run, result)
