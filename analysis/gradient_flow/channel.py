@@ -63,6 +63,7 @@ class Pointwise:
         self.phi, self.cov = phi, cov
 
     def forward(self) -> list[Step]:
+        """What each layer gives."""
         H = self.phi.gram("value", self.cov)
         kappa = excess(self.phi.gram("square", self.cov).sum(), np.trace(H) ** 2)
         q = np.diag(self.cov).mean()
@@ -75,6 +76,7 @@ class Pointwise:
         return [{"active": self.phi.positive(q), "saturated": self.phi.saturated(q)}]
 
     def backward(self, dcov: Matrix) -> Return:
+        """What comes back, of a gradient with covariance dcov behind the last layer."""
         slope, q = self.phi.gram("slope", self.cov), np.diag(self.cov).mean()
         power = np.outer(np.diag(dcov), np.diag(dcov)) + 2 * dcov**2
         kappa = excess(np.sum(self.phi.gram("slope_square", self.cov) * power), np.trace(slope * dcov) ** 2)
@@ -115,6 +117,7 @@ class Sampled:
         return layer.forward(x, Call("", leaves, kept, self.training, key))[0]
 
     def forward(self) -> list[Step]:
+        """What each layer gives."""
         outputs = self.run(jnp.asarray(self.field))
         longer, shorter = (self.run(jnp.asarray(scale * self.field)) for scale in (STRETCH, 1 / STRETCH))
         self.squares = [channel_squares(y) for y in outputs]
@@ -133,6 +136,7 @@ class Sampled:
         ]
 
     def backward(self, dcov: Matrix) -> Return:
+        """What comes back, of a gradient with covariance dcov behind the last layer."""
         dy = jnp.asarray(self.draw(dcov, self.shape_after()))
         deltas = self.deltas(self.field, dy)
         squares = channel_squares(deltas[0])

@@ -56,6 +56,8 @@ def simulate(
 
 @partial(jax.jit, static_argnames=("width", "layers"))
 def chunk(key: Array, x: Float[Array, "points inputs"], *, width: int, layers: int) -> Bool[Array, "networks points"]:
+    """CHUNK networks."""
+
     def one(key: Array) -> Array:
         first, rest = jax.random.split(key)
         h = ops.relu(ops.dense(x, jax.random.normal(first, (x.shape[1], width), x.dtype)))

@@ -65,10 +65,12 @@ class Linear:
         return float(np.mean([np.sum(after * padded[np.ix_(tap, tap)]) for tap in self.taps]))
 
     def gather(self, cov: Matrix) -> Matrix:
+        """sum_t v_t cov[t(p), t(p')]."""
         padded = np.pad(cov, (0, 1))
         return sum(v * padded[np.ix_(tap, tap)] for v, tap in zip(self.variances, self.taps, strict=True) if v)
 
     def scatter(self, dcov: Matrix) -> Matrix:
+        """The transpose of `gather`."""
         padded = np.zeros((self.inputs + 1, self.inputs + 1))
         for variance, tap in zip(self.variances, self.taps, strict=True):
             if variance:

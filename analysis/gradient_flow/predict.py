@@ -194,6 +194,7 @@ class Follower:
         return after, back
 
     def weights(self, layer: Network, signal: Signal, path: str) -> tuple[Signal, Back]:
+        """A layer with a kernel, whose outputs are Gaussian whatever its inputs are."""
         name = path or layer.kind
         signal, before = self.flush(signal)
         map_ = linear(layer, signal.shape, self.examples, self.init)
@@ -218,6 +219,7 @@ class Follower:
         return after, back
 
     def flatten(self, layer: Network, signal: Signal, path: str) -> tuple[Signal, Back]:
+        """Positions become channels."""
         name = path or layer.kind
         signal, before = self.flush(signal)
         positions = prod(signal.shape[:-1])
@@ -296,6 +298,7 @@ class Follower:
         self.biases[name] = float(np.mean(np.diag(map_.bias)) if isinstance(map_.bias, np.ndarray) else map_.bias)
 
     def prediction(self) -> Prediction:
+        """The table, once the way back has been gone."""
         columns = {
             column: np.array([row.get(column, NAN) for row in self.rows.values()], np.float64) for column in COLUMNS
         }

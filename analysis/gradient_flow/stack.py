@@ -97,6 +97,7 @@ def profiles(
 
 
 def profile_one(key: Array, x: Array, *, depth: int, phi: Activation, init: Init) -> tuple[Array, ...]:
+    """The columns of `Profile` for one network."""
     width = x.shape[-1]
     keys = jax.random.split(key)
     params = draw(keys[0], depth, width, init)

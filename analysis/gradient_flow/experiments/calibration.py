@@ -83,61 +83,24 @@ def stack_rows(networks_each: int) -> list[Entry]:
 
 
 def built() -> list[tuple[str, networks.Network, tuple[int, ...], bool]]:
-    """Networks of other kinds: (words, network, one example's shape, whether it is trained)."""
-    dense, relu, tanh = networks.dense, networks.relu, networks.tanh
-    block = networks.serial(norm=networks.batch_norm(), act=relu(), weights=dense(128))
-    plain = networks.serial(act=relu(), weights=dense(128, **Init(0.5).layer()))
-    conv = networks.conv
+    """Networks of other kinds: (words, network, one example's shape, whether batch norm sees a batch)."""
+    dense, conv, relu, norm = networks.dense, networks.conv, networks.relu, networks.batch_norm
+    plain = networks.residual(chain(relu(), dense(128, **Init(0.5).layer())))
+    normalised = networks.residual(chain(norm(), relu(), dense(128)))
+    same = chain(conv(64, 3, padding="SAME"), relu(), conv(64, 3, padding="SAME"), relu(), conv(64, 3))
+    pooled = [conv(64, 3), relu(), networks.max_pool(2), conv(64, 2), networks.tanh(), networks.flatten(), dense(64)]
     return [
-        (
-            "batch norm",
-            networks.serial(
-                a=dense(128),
-                n=networks.batch_norm(),
-                r=relu(),
-                b=dense(128),
-                m=networks.batch_norm(),
-                s=relu(),
-                c=dense(128),
-            ),
-            (128,),
-            True,
-        ),
-        (
-            "residual",
-            networks.serial(a=dense(128), r1=networks.residual(plain), r2=networks.residual(plain), b=dense(128)),
-            (128,),
-            False,
-        ),
-        (
-            "residual with batch norm",
-            networks.serial(a=dense(128), r1=networks.residual(block), r2=networks.residual(block), b=dense(128)),
-            (128,),
-            True,
-        ),
-        (
-            "SAME convolutions",
-            networks.serial(
-                a=conv(64, 3, padding="SAME"), r=relu(), b=conv(64, 3, padding="SAME"), s=relu(), c=conv(64, 3)
-            ),
-            (6, 6, 8),
-            False,
-        ),
-        (
-            "max pool",
-            networks.serial(
-                a=conv(64, 3),
-                r=relu(),
-                p=networks.max_pool(2),
-                b=conv(64, 2),
-                t=tanh(),
-                f=networks.flatten(),
-                d=dense(64),
-            ),
-            (6, 6, 8),
-            False,
-        ),
+        ("batch norm", chain(dense(128), norm(), relu(), dense(128), norm(), relu(), dense(128)), (128,), True),
+        ("residual", chain(dense(128), plain, plain, dense(128)), (128,), False),
+        ("residual with batch norm", chain(dense(128), normalised, normalised, dense(128)), (128,), True),
+        ("SAME convolutions", same, (6, 6, 8), False),
+        ("max pool", chain(*pooled), (6, 6, 8), False),
     ]
+
+
+def chain(*layers: networks.Network) -> networks.Network:
+    """Layers one after the other, named by kind and place."""
+    return networks.serial(**{f"{layer.kind}{place}": layer for place, layer in enumerate(layers, start=1)})
 
 
 def network_rows(networks_each: int) -> list[Entry]:

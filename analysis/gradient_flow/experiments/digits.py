@@ -65,6 +65,8 @@ def learn(
 def passes(
     params: Any, rest: Any, rows: Array, x: Array, labels: Array, *, loss: Loss, optimiser: Any, watch: Any
 ) -> tuple[Any, tuple[Array, Any]]:
+    """All steps on the device."""
+
     def step(carry: tuple[Any, Any], chosen: Array) -> tuple[tuple[Any, Any], tuple[Array, Any]]:
         params, rest = carry
         value, gradients = jax.value_and_grad(loss)(params, x[chosen], labels[chosen])

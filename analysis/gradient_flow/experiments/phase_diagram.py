@@ -18,7 +18,7 @@ WIDTH, DEPTH, SKIPPED = 256, 24, 8  # layers next to the input whose length is n
 
 def run(quick: bool) -> Outcome:
     """Fit the slope of ln E[delta^2] over the layers of networks on a grid of (sw2, sb2)."""
-    side, networks = (4, 2) if quick else (6, 8)
+    side, networks = (4, 4) if quick else (6, 8)
     weights, biases = np.linspace(0.75, 3.0, side), np.linspace(0.02, 0.3, side)
     figure, (left, right) = pictures.panels(2, width=5.5, height=4.5)
     rows = []

@@ -34,7 +34,7 @@ def test_gradients_of_the_stack_are_those_of_the_network():
     assert found.backward[0, -1] == pytest.approx(1, rel=1e-5)
 
 
-@pytest.mark.parametrize("phi", ["relu", "tanh", "gelu"])
+@pytest.mark.parametrize("phi", ["relu", "gelu"])
 def test_measured_and_expected(phi):
     init = Init(1.5, 0.05)
     line, found = expect(phi, init, 6, 128), profile(phi, init, 6, 128, 12, seed=7)
