@@ -10,6 +10,7 @@ The plain network's factor per layer with batch norm, pi / (pi - 1), becomes the
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -17,7 +18,7 @@ from jaxtyping import Float
 SHARE = 1 - 1 / math.pi  # of relu's second moment that is variance, for a unit Gaussian
 
 
-def plain_growth(weight_variance: float, depth: int, slope: float = 0.0) -> float:
+def plain_growth(weight_variance: float, depth: int | np.ndarray, slope: float = 0.0) -> Any:
     """The factor of E[h^2] forward and of E[delta^2] backward over so many blocks x + W phi(x), phi a (leaky) ReLU.
 
     >>> round(plain_growth(2 / 20, 20), 3), plain_growth(2.0, 3)

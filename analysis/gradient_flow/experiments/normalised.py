@@ -7,7 +7,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
+from matplotlib.axes import Axes
 
 from analysis.gradient_flow import normalization, pictures, residual
 from analysis.gradient_flow.experiments.outcome import Outcome
@@ -17,7 +18,7 @@ from analysis.gradient_flow.moments import Activation, activation
 from jaxcnn import ops
 from jaxcnn.networks.network import Call
 
-WIDTH, BATCH = 128, 256
+WIDTH, BATCH, DEPTH = 128, 256, 20
 PHIS = ("linear", "tanh", "gelu", "relu", "abs")
 
 
@@ -47,65 +48,58 @@ def gradients(key: Array, *, phi: Activation, depth: int, wiring: str) -> Array:
     return jnp.append(jnp.mean(deltas**2, axis=(1, 2)), jnp.mean(dy**2))
 
 
-def growth(phi: str, depth: int, networks: int) -> np.ndarray:
-    """Each network's factor per layer of batch norm, phi, weights."""
-    return np.array([ratio("normalised", depth, n, phi) ** (1 / depth) for n in range(networks)])
-
-
-def ratio(wiring: str, depth: int, number: int, phi: str = "relu") -> float:
-    """From the end of so many blocks to their input, in one network.
+def factors(wiring: str, depth: int, networks: int, phi: str = "relu") -> Float[np.ndarray, "networks depth"]:
+    """From the end of l = 1 ... depth blocks to their input, in each of several networks.
 
     With batch norm alone a block divides by the variance that the block before it gives: one more is put in front.
     """
     more = int(wiring == "normalised")
-    found = np.asarray(gradients(jax.random.key(number), phi=activation(phi), depth=depth + more, wiring=wiring))
-    return float(found[more] / found[-1])
+    found = np.array(
+        [gradients(jax.random.key(n), phi=activation(phi), depth=depth + more, wiring=wiring) for n in range(networks)]
+    )
+    return found[:, more, None] / found[:, more + 1 :]
 
 
 def run(quick: bool) -> Outcome:
     """Left: growth per layer by activation. Right: three wirings of a ReLU network."""
-    networks, depth = (2, 12) if quick else (8, 24)
+    networks = 3 if quick else 10
     figure, (left, right) = pictures.panels(2, width=5.4)
-    rows = [(f"batch norm, {phi}", 1, normalization.growth(phi), *growth(phi, depth, networks)) for phi in PHIS]
-    place = np.arange(len(PHIS))
-    left.plot(
-        place,
-        [row[2] for row in rows],
-        "_",
-        color=pictures.COLOURS[0],
-        markersize=26,
-        label="predicted E[φ'²] / Var[φ]",
-    )
-    for number in range(networks):
-        left.plot(
-            place,
-            [row[3 + number] for row in rows],
-            "o",
-            color=pictures.COLOURS[1],
-            markersize=4,
-            label=None if number else "measured",
-        )
-    left.set_xticks(place, PHIS)
-    pictures.named(
-        left, f"Growth of E[δ²] per layer with batch norm, batch {BATCH}", "", "factor per layer", is_log=False
-    )
-
-    depths = np.array([2, 5, 10, 20])
-    lines = {
-        "normalised": ("BN, ReLU, W: 1.467^L", lambda depth: normalization.growth("relu") ** depth),
-        "both": ("x + W ReLU(BN(x)): about L^1.467", residual.normalised_growth),
-        "residual": ("x + W ReLU(x) / √L: to e", lambda depth: residual.plain_growth(2 / depth, depth)),
-    }
-    for colour, (wiring, (words, law)) in zip(pictures.COLOURS, lines.items(), strict=False):
-        expected = np.array([law(int(depth)) for depth in depths])
-        found = np.array([[ratio(wiring, int(depth), n) for depth in depths] for n in range(networks)])
-        pictures.predicted(right, depths, expected, colour=colour, label=words)
-        pictures.measured(right, depths, found, colour=colour)
-        rows += [(words, depth, expected[at], *found[:, at]) for at, depth in enumerate(depths)]
-    right.set_xscale("log")
-    right.set_xticks(depths, list(map(str, depths)))
-    right.minorticks_off()
-    pictures.named(right, f"Growth over L blocks, {WIDTH} units", "blocks L", "E[δ²] at the input / at the end")
-    relu = next(row for row in rows if row[0] == "batch norm, relu")
+    by_activation, by_depth = activations(left, networks), wirings(right, networks)
+    relu = by_activation[PHIS.index("relu")]
     says = f"Batch norm and ReLU multiply E[delta^2] by {np.mean(relu[3:]):.3f} per layer (predicted {relu[2]:.5f})."
-    return Outcome(says, figure, ["setting", "blocks", "predicted", *(f"measured_{n}" for n in range(networks))], rows)
+    header = ["setting", "blocks", "predicted", *(f"measured_{n}" for n in range(networks))]
+    return Outcome(says, figure, header, [*by_activation, *by_depth])
+
+
+def activations(ax: Axes, networks: int) -> list[tuple]:
+    """Growth per layer of batch norm, activation, weights."""
+    expected = [normalization.growth(phi) for phi in PHIS]
+    found = np.array([factors("normalised", DEPTH, networks, phi)[:, -1] ** (1 / DEPTH) for phi in PHIS]).T
+    place = np.arange(len(PHIS))
+    words = "predicted E[φ'²] / Var[φ]"
+    ax.plot(place, expected, "_", color=pictures.COLOURS[0], markersize=26, label=words)
+    for number, row in enumerate(found):
+        ax.plot(place, row, "o", color=pictures.COLOURS[1], markersize=4, label=None if number else "measured")
+    ax.set_xticks(place, PHIS)
+    pictures.named(ax, f"Batch norm, batch {BATCH}: E[δ²] grows", "", "factor per layer", is_log=False)
+    return [(f"batch norm, {phi}", 1, expected[at], *found[:, at]) for at, phi in enumerate(PHIS)]
+
+
+def wirings(ax: Axes, networks: int) -> list[tuple]:
+    """Growth over l blocks of ReLU: batch norm, residual, and both."""
+    rows, blocks, base = [], np.arange(1, DEPTH + 1), normalization.growth("relu")
+    lines = {
+        "normalised": (f"W ReLU(BN(x)): {base:.3f}^l", base**blocks),
+        "both": (
+            f"x + W ReLU(BN(x)): like l^{base:.3f}",
+            np.array([residual.normalised_growth(count) for count in blocks]),
+        ),
+        "residual": (f"x + W ReLU(x) / √{DEPTH}: to e", residual.plain_growth(2 / DEPTH, blocks)),
+    }
+    for colour, (wiring, (words, expected)) in zip(pictures.COLOURS, lines.items(), strict=False):
+        found = factors(wiring, DEPTH, networks)
+        pictures.predicted(ax, blocks, expected, colour=colour, label=words)
+        pictures.measured(ax, blocks, found, colour=colour)
+        rows += [(words, count, expected[at], *found[:, at]) for at, count in enumerate(blocks)]
+    pictures.named(ax, f"ReLU, {WIDTH} units", "blocks l", "E[δ²] at the input / behind l blocks")
+    return rows
