@@ -39,7 +39,8 @@ def is_depthwise(c: int, k: int, window: Window) -> bool:
 
 
 def is_narrow(c: int, k: int, window: Window) -> bool:
-    return window.groups == 1 and c * k <= 48
+    has_narrow_band = window.span[-1] <= 64  # a block's inputs are taken one by one, so this bounds the program
+    return window.groups == 1 and c * k <= 48 and has_narrow_band
 
 
 def is_grouped(c: int, k: int, window: Window) -> bool:

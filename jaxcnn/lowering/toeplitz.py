@@ -35,14 +35,14 @@ def bands(window: Window) -> np.ndarray:
 
 def columns(x: jax.Array, window: Window) -> jax.Array:
     """x[n, *input, c] as [n, *output but the last, blocks, (t', v, c)]."""
-    n, c, s = x.shape[0], x.shape[-1], window.stride[-1]
+    n, s = x.shape[0], window.stride[-1]
     blocks, inputs = -(-window.output[-1] // BLOCK), bands(window).shape[1]
     padded = pad(x, window)
-    missing = max((blocks - 1) * BLOCK * s + inputs - padded.shape[-2], 0)
+    last = (blocks - 1) * BLOCK * s  # where the last block starts
+    missing = max(last + inputs - padded.shape[-2], 0)
     padded = lax.pad(padded, jnp.zeros((), x.dtype), [*[(0, 0, 0)] * (x.ndim - 2), (0, missing, 0), (0, 0, 0)])
-    starts = [i * BLOCK * s for i in range(blocks)]
-    cut = jnp.stack([lax.slice_in_dim(padded, i, i + inputs, axis=x.ndim - 2) for i in starts], -3)
-    cut = cut.reshape(*cut.shape[:-2], inputs * c)  # [n, *padded but the last, blocks, v c]
+    seen = [lax.slice_in_dim(padded, v, v + last + 1, BLOCK * s, axis=x.ndim - 2) for v in range(inputs)]
+    cut = jnp.concatenate(seen, -1)  # [n, *padded but the last, blocks, v c]
     rows = []
     for t in product(*map(range, window.size[:-1])):
         start = [d * i for d, i in zip(window.dilation, t, strict=False)]

@@ -5,11 +5,12 @@ Which form a platform runs is a matter of speed; what the others do would not be
 
 from itertools import product
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.lowering import convolution, gemm
+from jaxcnn.lowering import convolution, gemm, toeplitz
 from jaxcnn.ops.geometry import window
 from tests import oracles
 from tests.ops.checks import DTYPES, integers, quick_jit
@@ -80,6 +81,20 @@ def test_a_form_carries_its_sums_in_float32_at_least(row):
 def test_every_window_has_a_form_on_every_platform(table):
     for rows, groups, k in product(TABLES[table].values(), (1, 2, 4), (8, 16)):
         assert convolution.choose(rows, 4, k, contraction(table, "2d-everything", groups, k)[2])
+
+
+def test_a_long_kernel_is_no_band():
+    where = window("conv", (44100,), (4000,))
+    for table in TABLES.values():
+        assert "toeplitz" not in convolution.choose(table["cpu"], 1, 1, where).__module__
+
+
+def test_the_program_of_a_band_does_not_grow_with_the_signal():
+    def length(n):
+        where, signal = window("conv", (n,), (3,)), jnp.ones((1, n, 1))
+        return len(jax.make_jaxpr(lambda x, k: toeplitz.correlate(x, k, where))(signal, jnp.ones((3, 1, 1))).eqns)
+
+    assert length(44) == length(44100)
 
 
 @pytest.mark.parametrize("positions", [1, 25, 1000], ids=["single-images", "pairs", "whole-batch"])
