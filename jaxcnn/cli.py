@@ -20,6 +20,7 @@ from jaxcnn.errors import UserError
 COMMANDS = {
     "train": ("jaxcnn.training.command:train", "train a network and write what it learnt to a folder"),
     "agree": ("jaxcnn.agreement.command:agree", "is this gradient right? compare, referee, and write a report"),
+    "flow": ("analysis.gradient_flow.command:flow", "vanishing and exploding gradients, predicted and measured"),
 }
 
 

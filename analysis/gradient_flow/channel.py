@@ -111,8 +111,8 @@ class Sampled:
 
     def apply(self, layer: Network, x: jax.Array) -> jax.Array:
         """A layer with the parameters it begins with: of batch norm a scale of one and no offset."""
-        leaves = {name: draw(None, shape) for name, (draw, shape) in layer.leaves(x.shape[1:]).items()}
-        kept = {name: draw(None, shape) for name, (draw, shape) in layer.statistics(x.shape[1:]).items()}
+        leaves = {name: draw(None, shape, x.dtype) for name, (draw, shape) in layer.leaves(x.shape[1:]).items()}
+        kept = {name: draw(None, shape, x.dtype) for name, (draw, shape) in layer.statistics(x.shape[1:]).items()}
         key = jax.random.key(0)
         return layer.forward(x, Call("", leaves, kept, self.training, key))[0]
 

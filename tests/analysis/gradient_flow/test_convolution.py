@@ -51,7 +51,7 @@ def test_networks_with_zero_padding_decay_so():
     found = np.array([padded(7, 8, seed) for seed in range(networks)])
     error = found[:, -1].std(ddof=1) / networks**0.5
     assert abs(found[:, -1].mean() - same_padding_profile(7, 8)[-1]) < 4 * error
-    assert error < 0.1 * same_padding_profile(7, 8)[-1]
+    assert error < 0.15 * same_padding_profile(7, 8)[-1]
 
 
 @pytest.mark.parametrize(("window", "moment"), [(1, 0.5), (4, 1.5438), (9, 2.5626)])
