@@ -22,7 +22,7 @@ def cosines(depth: int, c: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """(of the signals, of the gradients) at z_1 ... z_depth, for inputs of cosine c.
 
     >>> [column.round(6).tolist() for column in cosines(3)]
-    [[0.0, 0.31831, 0.493731], [0.300803, 0.601606, 1.0]]
+    [[0.0, 0.31831, 0.493731], [0.301558, 0.603115, 1.0]]
     """
     signals = [c]
     for _ in range(depth - 1):

@@ -69,7 +69,15 @@ def test_table_and_picture_are_written(case, tmp_path):
 
 def test_a_dying_network_is_warned_of_by_name(case):
     network, x, labels, *_ = case
+
+    def lower_the_biases(gradients, params):
+        return jax.tree.map(jnp.zeros_like, params) | {"a": {"kernel": 0 * params["a"]["kernel"], "bias": -100 * ones}}
+
+    ones = jnp.ones(6, jnp.float32)
     recorder = Recorder(network, x, labels, every=1, records=5)
-    _, state = train(network, x, labels, recorder.wrap(optax.sgd(1e4)))
+    _, state = train(network, x, labels, recorder.wrap(optax.stateless(lower_the_biases)))
     warnings = recorder.read(state, network.init(jax.random.key(0), (4,))).warnings()
-    assert any(words.startswith("step 1: r: 100% of its units are dead") for words in warnings)
+    assert [words for words in warnings if ": r: " in words] == [
+        "step 1: r: 100% of its units are dead: no slope at any example; "
+        "lower the step size, raise its biases, or use leaky ReLU"
+    ]
