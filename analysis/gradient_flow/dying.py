@@ -11,16 +11,8 @@ lower one.
 
 from __future__ import annotations
 
-from functools import partial
-
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
-
-from jaxcnn import ops
-
-CHUNK = 1024  # networks drawn at once
+from jaxtyping import Bool, Float
 
 
 def dead_at_point(width: int, layers: int) -> float:
@@ -49,20 +41,8 @@ def simulate(
     width: int, layers: int, x: Float[np.ndarray, "points inputs"], networks: int, seed: int = 0
 ) -> Bool[np.ndarray, "networks points"]:
     """Whether each of so many random networks is dead at each point: all units of a hidden layer are off."""
-    keys = jax.random.split(jax.random.key(seed), -(-networks // CHUNK))
-    chunks = [chunk(key, jnp.asarray(x, jnp.float32), width=width, layers=layers) for key in keys]
-    return np.concatenate([np.asarray(found) for found in chunks])[:networks]
-
-
-@partial(jax.jit, static_argnames=("width", "layers"))
-def chunk(key: Array, x: Float[Array, "points inputs"], *, width: int, layers: int) -> Bool[Array, "networks points"]:
-    """CHUNK networks."""
-
-    def one(key: Array) -> Array:
-        first, rest = jax.random.split(key)
-        h = ops.relu(ops.dense(x, jax.random.normal(first, (x.shape[1], width), x.dtype)))
-        kernels = jax.random.normal(rest, (layers - 1, width, width), x.dtype) / width**0.5
-        h, _ = jax.lax.scan(lambda h, kernel: (ops.relu(ops.dense(h, kernel)), None), h, kernels)
-        return (h == 0).all(axis=-1)
-
-    return jax.vmap(one)(jax.random.split(key, CHUNK))
+    rng = np.random.default_rng(seed)
+    h = np.maximum(x @ rng.standard_normal((networks, x.shape[1], width)), 0)  # [networks, points, width]
+    for _ in range(layers - 1):
+        h = np.maximum(h @ rng.standard_normal((networks, width, width)), 0)
+    return (h == 0).all(axis=-1)

@@ -20,7 +20,7 @@ from analysis.gradient_flow.initial import Init
 from analysis.gradient_flow.layers import activation_layer
 from analysis.gradient_flow.meanfield import Given
 from analysis.gradient_flow.moments import Activation, activation
-from analysis.gradient_flow.stack import draw
+from analysis.gradient_flow.stack import Stacked, draw
 from jaxcnn import ops
 from jaxcnn.networks.network import Call
 
@@ -63,23 +63,21 @@ def squared_singular_values(
     keys = jax.random.split(jax.random.key(seed))
     x = jax.random.normal(keys[1], (1, width), jnp.float32)
     x = x * jnp.sqrt(length / jnp.mean(x**2))
-    jacobians = jacobian_stack(keys[0], x, phi=activation(phi), init=init, depth=depth, width=width)
-    return np.linalg.svd(np.asarray(jacobians, np.float64), compute_uv=False) ** 2
+    jacobians = np.asarray(jacobian_stack(draw(keys[0], depth, width, init), x, activation(phi)), np.float64)
+    return np.linalg.eigvalsh(jacobians @ jacobians.mT).clip(0)[:, ::-1]
 
 
-@partial(jax.jit, static_argnames=("phi", "init", "depth", "width"))
-def jacobian_stack(
-    key: Array, x: Array, *, phi: Activation, init: Init, depth: int, width: int
-) -> Float[Array, "depth width width"]:
+@partial(jax.jit, static_argnames="phi")
+def jacobian_stack(params: Stacked, x: Float[Array, "1 n"], phi: Activation) -> Float[Array, "depth n n"]:
     """The transposed Jacobian of every layer: rows are the gradients with respect to x."""
-    layer = activation_layer(phi)
+    layer, identity = activation_layer(phi), jnp.eye(x.shape[-1], dtype=x.dtype)
 
-    def advance(carry: tuple[Array, Array], leaves: dict[str, Array]) -> tuple[tuple[Array, Array], Array]:
+    def advance(carry: tuple[Array, Array], leaves: Stacked) -> tuple[tuple[Array, Array], Array]:
         h, jacobian = carry  # [1, n], [n, inputs]
         z, pull_dense = jax.vjp(lambda h: ops.dense(h, **leaves), h)
         h, pull_phi = jax.vjp(lambda z: layer.forward(z, Call("", {}, {}))[0], z)
-        rows = jax.vmap(lambda dy: pull_dense(*pull_phi(dy[None]))[0][0])(jnp.eye(width, dtype=h.dtype))
+        rows = jax.vmap(lambda dy: pull_dense(*pull_phi(dy[None]))[0][0])(identity)
         jacobian = rows @ jacobian
         return (h, jacobian), jacobian
 
-    return jax.lax.scan(advance, (x, jnp.eye(width, dtype=x.dtype)), draw(key, depth, width, init))[1]
+    return jax.lax.scan(advance, (x, identity), params)[1]

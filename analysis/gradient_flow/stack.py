@@ -3,7 +3,7 @@ r"""A deep stack of equal layers, as one `lax.scan`: a thousand layers compile a
     z_l = W_l h_{l-1} + b_l        h_l = phi(z_l)        l = 1 ... depth, all of one width
 
 The layers are this project's (`jaxcnn.ops.dense` and its activations) and so is the backward pass, which the scan
-runs in reverse. Several networks are measured at once, one per key.
+runs in reverse. Drawing is compiled once per shape, the passes once per activation.
 """
 
 from __future__ import annotations
@@ -63,6 +63,13 @@ class Expected(NamedTuple):
 
 def draw(key: Array, depth: int, width: int, init: Init) -> Stacked:
     """The parameters of all layers, stacked along the first axis."""
+    return drawn(key, (init.weight_variance, init.bias_variance), depth, width, init.is_orthogonal)
+
+
+@partial(jax.jit, static_argnames=("depth", "width", "is_orthogonal"))
+def drawn(key: Array, variances: tuple[float, float], depth: int, width: int, is_orthogonal: bool) -> Stacked:
+    """The variances are traced, so that a whole phase diagram is compiled once."""
+    init = Init(*variances, is_orthogonal)
 
     def one(key: Array) -> Stacked:
         kernel, bias = jax.random.split(key)
@@ -87,23 +94,11 @@ def run(params: Stacked, phi: Activation, x: Array, probes: Array | None = None)
     return last, jnp.concatenate([z[None], zs])
 
 
-@partial(jax.jit, static_argnames=("depth", "phi", "is_orthogonal"))
-def profiles(
-    keys: Array, x: Array, variances: tuple[float, float], *, depth: int, phi: Activation, is_orthogonal: bool
-) -> tuple[Array, ...]:
-    """One network per key; the variances are traced, so that a whole phase diagram is compiled once."""
-    init = Init(*variances, is_orthogonal)
-    return jax.lax.map(partial(profile_one, x=x, depth=depth, phi=phi, init=init), keys)
-
-
-def profile_one(key: Array, x: Array, *, depth: int, phi: Activation, init: Init) -> tuple[Array, ...]:
-    """The columns of `Profile` for one network."""
-    width = x.shape[-1]
-    keys = jax.random.split(key)
-    params = draw(keys[0], depth, width, init)
-    probes = jnp.zeros((depth, *x.shape), x.dtype)
+@partial(jax.jit, static_argnames="phi")
+def columns(params: Stacked, x: Array, u: Float[Array, " width"], phi: Activation) -> tuple[Array, ...]:
+    """The columns of `Profile` for one network and the loss u . y, u scaled to mean square 1."""
+    probes = jnp.zeros((len(params["bias"]), *x.shape), x.dtype)
     y, pull, zs = jax.vjp(lambda params, probes: run(params, phi, x, probes), params, probes, has_aux=True)
-    u = jax.random.normal(keys[1], (width,), x.dtype)
     gradients, deltas = pull(jnp.broadcast_to(u / jnp.sqrt(jnp.mean(u**2)), y.shape))
 
     def squares(values: Array) -> Array:
@@ -133,10 +128,12 @@ def profile(
     (3, 10)
     """
     x = jnp.ones((1, width), jnp.float32) if x is None else x
-    keys = jax.random.split(jax.random.key(seed), networks)
-    variances = init.weight_variance, init.bias_variance
-    found = profiles(keys, x, variances, depth=depth, phi=activation(phi), is_orthogonal=init.is_orthogonal)
-    return Profile(*(np.asarray(column, np.float64) for column in found))
+    rows = []
+    for key in jax.random.split(jax.random.key(seed), networks):
+        first, second = jax.random.split(key)
+        u = jax.random.normal(second, (width,), x.dtype)
+        rows.append(columns(draw(first, depth, width, init), x, u, activation(phi)))
+    return Profile(*(np.asarray(column, np.float64) for column in map(np.stack, zip(*rows, strict=True))))
 
 
 def expect(phi: Given, init: Init, depth: int, width: int, length: float = 1.0) -> Expected:

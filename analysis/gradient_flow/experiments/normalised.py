@@ -15,6 +15,7 @@ from analysis.gradient_flow.experiments.outcome import Outcome
 from analysis.gradient_flow.initial import Init
 from analysis.gradient_flow.layers import activation_layer
 from analysis.gradient_flow.moments import Activation, activation
+from analysis.gradient_flow.stack import Stacked, draw
 from jaxcnn import ops
 from jaxcnn.networks.network import Call
 
@@ -22,30 +23,30 @@ WIDTH, BATCH, DEPTH = 128, 256, 20
 PHIS = ("linear", "tanh", "gelu", "relu", "abs")
 
 
-@partial(jax.jit, static_argnames=("phi", "depth", "wiring"))
-def gradients(key: Array, *, phi: Activation, depth: int, wiring: str) -> Array:
-    """E[delta_l^2] at the input of every block l = 0 ... depth - 1 and at the end, of one network and batch.
+@partial(jax.jit, static_argnames=("phi", "wiring"))
+def gradients(params: Stacked, x: Array, dy: Array, *, phi: Activation, wiring: str) -> Array:
+    """E[delta_l^2] at the input of every block l = 0 ... depth - 1 and at the end, of one network and batch."""
+    layer, (scale, offset) = activation_layer(phi), (jnp.ones(WIDTH, x.dtype), jnp.zeros(WIDTH, x.dtype))
 
-    The gradient at the end is white noise, one direction per example.
-    """
-    layer, keys = activation_layer(phi), jax.random.split(key, 3)
-    x = jax.random.normal(keys[0], (BATCH, WIDTH), jnp.float32)
-    weight = {"normalised": 1.0, "residual": 2.0 / depth, "both": 2.0}[wiring]
-    kernels = jax.vmap(lambda key: Init(weight).kernel(key, (WIDTH, WIDTH)))(jax.random.split(keys[1], depth))
-    ones, zeros = jnp.ones(WIDTH, jnp.float32), jnp.zeros(WIDTH, jnp.float32)
-
-    def block(h: Array, step: tuple[Array, Array]) -> tuple[Array, None]:
-        kernel, probe = step
+    def block(h: Array, step: tuple[Stacked, Array]) -> tuple[Array, None]:
+        leaves, probe = step
         h = h + probe
-        inner = h if wiring == "residual" else ops.batch_norm(h, ones, zeros)
-        y = ops.dense(layer.forward(inner, Call("", {}, {}))[0], kernel)
+        inner = h if wiring == "residual" else ops.batch_norm(h, scale, offset)
+        y = ops.dense(layer.forward(inner, Call("", {}, {}))[0], **leaves)
         return (y if wiring == "normalised" else h + y), None
 
-    probes = jnp.zeros((depth, *x.shape), x.dtype)
-    y, pull = jax.vjp(lambda probes: jax.lax.scan(block, x, (kernels, probes))[0], probes)
-    dy = jax.random.normal(keys[2], y.shape, y.dtype)
+    probes = jnp.zeros((len(params["bias"]), *x.shape), x.dtype)
+    _, pull = jax.vjp(lambda probes: jax.lax.scan(block, x, (params, probes))[0], probes)
     (deltas,) = pull(dy)
     return jnp.append(jnp.mean(deltas**2, axis=(1, 2)), jnp.mean(dy**2))
+
+
+def one_network(seed: int, phi: str, depth: int, wiring: str) -> Array:
+    """Its `gradients`; the gradient at the end is white noise, one direction per example."""
+    keys = jax.random.split(jax.random.key(seed), 3)
+    x, dy = (jax.random.normal(key, (BATCH, WIDTH), jnp.float32) for key in (keys[0], keys[2]))
+    params = draw(keys[1], depth, WIDTH, Init({"normalised": 1.0, "residual": 2.0 / depth, "both": 2.0}[wiring]))
+    return gradients(params, x, dy, phi=activation(phi), wiring=wiring)
 
 
 def factors(wiring: str, depth: int, networks: int, phi: str = "relu") -> Float[np.ndarray, "networks depth"]:
@@ -54,9 +55,7 @@ def factors(wiring: str, depth: int, networks: int, phi: str = "relu") -> Float[
     With batch norm alone a block divides by the variance that the block before it gives: one more is put in front.
     """
     more = int(wiring == "normalised")
-    found = np.array(
-        [gradients(jax.random.key(n), phi=activation(phi), depth=depth + more, wiring=wiring) for n in range(networks)]
-    )
+    found = np.array([one_network(seed, phi, depth + more, wiring) for seed in range(networks)])
     return found[:, more, None] / found[:, more + 1 :]
 
 

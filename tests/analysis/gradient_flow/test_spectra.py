@@ -64,5 +64,5 @@ def test_the_jacobian_is_that_of_the_network():
             x = jnp.tanh(x @ kernel + bias)
         return x
 
-    found = jacobian_stack(key, x, phi=phi, init=Init(1.5, 0.1), depth=3, width=5)[-1]
+    found = jacobian_stack(params, x, phi)[-1]
     np.testing.assert_allclose(found, jax.jacobian(network)(x[0]), rtol=2e-5, atol=1e-6)
