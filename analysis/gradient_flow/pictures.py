@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import AutoLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 COLOURS = ("#1f5fa8", "#d08a2e", "#3a8f5c", "#b3413f", "#7d5ba6", "#4d4d4d")
 Line = Float[np.ndarray, " points"]
@@ -67,10 +67,17 @@ def named(
     if is_log:
         ax.set_yscale("log")
         few_decades(ax)
+    if isinstance(ax.xaxis.get_major_locator(), AutoLocator) and is_counted(ax):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.25)
     if legend and ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False, fontsize="small", loc=legend)
     return ax
+
+
+def is_counted(ax: Axes) -> bool:
+    """Whether everything drawn stands at whole numbers: layers, steps."""
+    return all(np.all(np.mod(np.asarray(line.get_xdata(), float), 1) == 0) for line in ax.lines)
 
 
 def few_decades(ax: Axes) -> Axes:

@@ -128,11 +128,11 @@ def profile(
     (3, 10)
     """
     x = jnp.ones((1, width), jnp.float32) if x is None else x
-    rows = []
-    for key in jax.random.split(jax.random.key(seed), networks):
-        first, second = jax.random.split(key)
-        u = jax.random.normal(second, (width,), x.dtype)
-        rows.append(columns(draw(first, depth, width, init), x, u, activation(phi)))
+    first, second = jax.random.split(jax.random.key(seed))
+    keys, directions = jax.random.split(first, networks), jax.random.normal(second, (networks, width), x.dtype)
+    rows = [
+        columns(draw(key, depth, width, init), x, u, activation(phi)) for key, u in zip(keys, directions, strict=True)
+    ]
     return Profile(*(np.asarray(column, np.float64) for column in map(np.stack, zip(*rows, strict=True))))
 
 

@@ -7,6 +7,7 @@ are independent: of so many, a twenty-second part may be beyond 2 and none beyon
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import jax
@@ -69,10 +70,10 @@ def run(quick: bool) -> Outcome:
     return Outcome(says, figure, ["setting", "predicted", "measured", "z"], rows)
 
 
-def stack_rows(networks_each: int) -> list[Entry]:
+def stack_rows(networks_each: int, stacks: Sequence[tuple[str, Init]] = STACKS) -> list[Entry]:
     """Signal at the end and gradient at the beginning of stacks; independent networks for either."""
     rows = []
-    for number, (phi, init) in enumerate(STACKS):
+    for number, (phi, init) in enumerate(stacks):
         line = expect(phi, init, DEPTH, WIDTH)
         for offset, (column, layer) in enumerate((("forward", DEPTH - 1), ("backward", 0))):
             found = profile(phi, init, DEPTH, WIDTH, networks_each, seed=100 + 2 * number + offset)

@@ -62,7 +62,7 @@ def run(quick: bool) -> Outcome:
     left.axhline(np.log(10), color="0.5", linestyle="--", linewidth=1, label="chance, ln 10")
     pictures.named(
         left,
-        f"ReLU, {DEPTH} layers, σ_w² = {INIT.weight_variance:g}, descent at {RATE}",
+        f"ReLU, {DEPTH} layers, $\\sigma_w^2$ = {INIT.weight_variance:g}, descent at {RATE}",
         "step",
         "cross entropy (nats), mean of 20 steps",
     )

@@ -27,7 +27,7 @@ def run(quick: bool) -> Outcome:
         )
         grid = np.linspace(-8, 4, 300)
         density = np.exp(-((grid - spread.shift) ** 2) / (2 * spread.variance)) / np.sqrt(2 * np.pi * spread.variance)
-        ax.hist(logs, bins=30, density=True, color=colour, alpha=0.35)
+        ax.hist(logs, bins=20, density=True, color=colour, alpha=0.35)
         ax.plot(
             grid,
             density,

@@ -13,7 +13,7 @@ from analysis.gradient_flow.spectra import largest_linear, squared_singular_valu
 
 def run(quick: bool) -> Outcome:
     """Squared singular values of critical networks, layer by layer."""
-    depth, width = (16, 128) if quick else (32, 256)
+    depth, width = (16, 96) if quick else (32, 256)
     bias = 1e-4
     sw2, q = critical("tanh", bias)
     kinds = [("linear", 1.0, 0.0, 1.0), ("relu", 2.0, 0.0, 1.0), ("tanh", sw2, bias, q)]

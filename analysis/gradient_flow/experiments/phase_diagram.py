@@ -29,7 +29,7 @@ def run(quick: bool) -> Outcome:
             rows.append((sw2, sb2, expected, found.mean(), found.std(ddof=1) / networks**0.5))
     norm = TwoSlopeNorm(0.0, -0.5, 0.5)
     shown = draw_map(left, norm, np.array(rows))
-    figure.colorbar(shown, ax=left, label="ln χ₁ per layer (background predicted, points measured)")
+    figure.colorbar(shown, ax=left, label="ln χ₁ per layer")
     draw_agreement(right, np.array(rows))
     worst = max(abs(found - expected) / expected for _, _, expected, found, _ in rows)
     says = f"Measured growth agrees with χ₁ at {len(rows)} points of the phase diagram, within {worst:.1%}."
@@ -56,9 +56,9 @@ def draw_map(ax: Axes, norm: TwoSlopeNorm, rows: np.ndarray) -> QuadMesh:
     ax.set(xlim=(0.6, 3.15), ylim=(0, 0.32))
     pictures.named(
         ax,
-        "tanh: predicted map, measured points",
-        "weight variance σ_w²",
-        "bias variance σ_b²",
+        "tanh: predicted χ₁ (background), measured (circles)",
+        r"weight variance $\sigma_w^2$",
+        r"bias variance $\sigma_b^2$",
         is_log=False,
         legend=None,
     )

@@ -42,7 +42,7 @@ def run(quick: bool) -> Outcome:
     for colour, (phi, init) in zip(pictures.COLOURS, SETTINGS, strict=False):
         length = fixed_length(phi, init.weight_variance, init.bias_variance)
         factor = growth(phi, init.weight_variance, length) ** 0.5
-        label = f"{phi}, σ_w² = {init.weight_variance:g}: gradient x {factor:.3g} per layer"
+        label = f"{phi}, $\\sigma_w^2$ = {init.weight_variance:g}: gradient x {factor:.3g} per layer"
         curves[phi] = train(phi, init, steps)
         ax.plot(np.arange(1, steps + 1), smooth(curves[phi]), color=colour, label=label)
     ax.axhline(np.log(10), color="0.5", linestyle="--", linewidth=1, label="chance, ln 10")

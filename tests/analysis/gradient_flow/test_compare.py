@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from analysis.gradient_flow import compare, measure, predict
-from analysis.gradient_flow.experiments.calibration import chance_rows, stack_rows
+from analysis.gradient_flow.experiments.calibration import STACKS, chance_rows, stack_rows
 from analysis.gradient_flow.experiments.sensitivity import cases
 from jaxcnn import networks
+
+FEW = [(phi, init) for phi, init in STACKS if phi in ("relu", "tanh", "sigmoid")]  # the others are heavy: compilation
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +51,10 @@ def test_the_signal_alone_shows_a_wrong_gain(found):
 
 
 def test_z_over_many_settings_is_standard_normal():
-    z = np.array([row[3] for row in stack_rows(8) + chance_rows(4000)])
-    assert len(z) == 36
+    z = np.array([row[3] for row in stack_rows(8, FEW) + chance_rows(4000)])
+    assert len(z) == 24
     assert np.abs(z).max() < 5
-    assert (np.abs(z) > 2).sum() <= 5  # 1.6 expected; more than 5 in one of 130 right programs
+    assert (np.abs(z) > 2).sum() <= 4  # 1.1 expected; more than 4 in one of 240 right programs
     assert 0.5 < z.std() < 1.5
 
 

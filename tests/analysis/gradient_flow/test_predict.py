@@ -86,7 +86,7 @@ def residual():
 
 @pytest.mark.parametrize(
     ("build", "shape", "training"),
-    [(pooled, (8, 6, 6, 4), False), (normalised, (8, 32), True), (residual, (2, 32), False)],
+    [(pooled, (4, 6, 6, 4), False), (normalised, (8, 32), True), (residual, (2, 32), False)],
     ids=["pooled", "batch norm", "residual"],
 )
 def test_networks_of_every_wiring(build, shape, training):

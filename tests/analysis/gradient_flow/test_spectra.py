@@ -19,12 +19,12 @@ from analysis.gradient_flow.stack import draw
 
 
 def test_orthogonal_linear_networks_keep_every_singular_value():
-    values = squared_singular_values("linear", ORTHOGONAL, depth=10, width=64)
+    values = squared_singular_values("linear", ORTHOGONAL, depth=10, width=32)
     np.testing.assert_allclose(values[-1], 1, rtol=1e-4)
 
 
 def test_gaussian_linear_networks_stretch():
-    values = np.mean([squared_singular_values("linear", LECUN, 10, 256, seed)[[0, -1]] for seed in range(3)], axis=0)
+    values = np.mean([squared_singular_values("linear", LECUN, 10, 192, seed)[[0, -1]] for seed in range(3)], axis=0)
     assert values[0].mean() == pytest.approx(1, rel=0.05)
     assert values[0].max() == pytest.approx(largest_linear(1), rel=0.05)
     assert np.mean(values[0] ** 2) == pytest.approx(2, rel=0.05)  # second moment L + 1
@@ -37,11 +37,13 @@ def test_largest_singular_values_of_products():
 
 
 @pytest.mark.parametrize(
-    ("init", "expected"), [(Init(2.0, is_orthogonal=True), 8.0), (HE, 16.0)], ids=["orthogonal", "Gaussian"]
+    ("init", "width", "expected"),
+    [(Init(2.0, is_orthogonal=True), 64, 8.0), (HE, 192, 16.0)],
+    ids=["orthogonal", "Gaussian"],
 )
-def test_variance_of_relu(init, expected):
+def test_variance_of_relu(init, width, expected):
     assert variance("relu", 8, 1.0, init.is_orthogonal) == expected
-    values = [squared_singular_values("relu", init, 8, 256, seed)[-1] for seed in range(4)]
+    values = [squared_singular_values("relu", init, 8, width, seed)[-1] for seed in range(4)]
     found = np.mean([value.var() / value.mean() ** 2 for value in values])
     assert found == pytest.approx(expected, rel=0.2)  # corrections of order depth / width
 
