@@ -29,14 +29,16 @@ EXPERIMENTS = {
     "clipping": "an exploding gradient, bounded",
     "thousand_layers": "tanh with 1,000 layers trains with orthogonal weights, not with Gaussian ones",
 }
+LISTED = "; ".join(f"{name} ({words})" for name, words in EXPERIMENTS.items())
 
 
 @dataclass(frozen=True)
 class Config:
     """Vanishing, exploding and dying gradients: theory beside measurement."""
 
-    only: tuple[str, ...] = ()
-    """Run these experiments only (all of them where none is named)."""
+    only: Annotated[
+        tuple[str, ...], tyro.conf.arg(help=f"Run these experiments only: {LISTED} (none named: all).")
+    ] = ()
 
     quick: bool = False
     """Fewer networks and steps: all experiments in under three minutes on two cores."""

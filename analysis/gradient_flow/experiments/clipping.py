@@ -67,7 +67,7 @@ def run(quick: bool) -> Outcome:
         "cross entropy (nats), mean of 20 steps",
     )
     pictures.named(right, "Gradient norm on a fixed batch", "step", "|gradient| (nats per parameter unit)")
-    ends = ", ".join(f"{in_words(losses[-1])} {words}" for words, (losses, _) in curves.items())
+    ends = ", ".join(f"{in_words(losses[-1])} ({words})" for words, (losses, _) in curves.items())
     says = f"From an exploding start the loss after {steps} steps is {ends}."
     header = ["step", *(f"{quantity}, {words}" for words in curves for quantity in ("loss", "gradient norm"))]
     rows = list(zip(range(1, steps + 1), *(column for pair in curves.values() for column in pair), strict=True))

@@ -51,8 +51,12 @@ def run(quick: bool) -> Outcome:
     rows = list(
         zip(layers, signals, found.forward_cosine.mean(0), gradients, found.backward_cosine.mean(0), strict=True)
     )
-    found_cosine = found.backward_cosine[:, 0].mean()
-    says = f"Back through {depth} layers the gradients' cosine is {found_cosine:.3g} (predicted {gradients[0]:.3g})."
+    ends = found.backward_cosine[:, 0]
+    error = ends.std(ddof=1) / networks**0.5
+    says = (
+        f"Back through {depth} layers the gradients' cosine is {ends.mean():.3f} ± {error:.3f} "
+        f"(predicted {gradients[0]:.3f})."
+    )
     return Outcome(
         says, figure, ["layer", "signal_predicted", "signal_measured", "gradient_predicted", "gradient_measured"], rows
     )

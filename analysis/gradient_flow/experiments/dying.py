@@ -74,7 +74,7 @@ def born_dead(ax: Any, count: int) -> list[tuple]:
             (f"born dead, {width} units, {layers} layers", "all inputs", f"{low:.4f} to {high:.4f}", everywhere, "")
         ]
     ax.set_xticks(range(len(CASES)), [f"{width} units,\n{layers} layers" for width, layers in CASES])
-    pictures.named(ax, f"Born dead: {count} random networks", "", "share of networks", is_log=False)
+    pictures.named(ax, f"Born dead: {count} random networks", "hidden layers", "share of networks", is_log=False)
     return rows
 
 

@@ -80,7 +80,7 @@ def activations(ax: Axes, networks: int) -> list[tuple]:
     for number, row in enumerate(found):
         ax.plot(place, row, "o", color=pictures.COLOURS[1], markersize=4, label=None if number else "measured")
     ax.set_xticks(place, PHIS)
-    pictures.named(ax, f"Batch norm, batch {BATCH}: E[δ²] grows", "", "factor per layer", is_log=False)
+    pictures.named(ax, f"Batch norm, batch {BATCH}: E[δ²] grows", "activation", "factor per layer", is_log=False)
     return [(f"batch norm, {phi}", 1, expected[at], *found[:, at]) for at, phi in enumerate(PHIS)]
 
 
@@ -91,7 +91,7 @@ def wirings(ax: Axes, networks: int) -> list[tuple]:
         "normalised": (f"W ReLU(BN(x)): {base:.3f}^l", base**blocks),
         "both": (
             f"x + W ReLU(BN(x)): like l^{base:.3f}",
-            np.array([residual.normalised_growth(count) for count in blocks]),
+            np.array([residual.normalised_growth(int(count)) for count in blocks]),
         ),
         "residual": (f"x + W ReLU(x) / √{DEPTH}: to e", residual.plain_growth(2 / DEPTH, blocks)),
     }
