@@ -24,6 +24,7 @@ COMMANDS = {
     "train": ("jaxcnn.training.command:train", "train a network and write what it learnt to a folder"),
     "runs": ("jaxcnn.training.runs:runs", "list run directories, and draw their curves over each other"),
     "agree": ("jaxcnn.agreement.command:agree", "is this gradient right? compare, referee, and write a report"),
+    "flow": ("analysis.gradient_flow.command:flow", "vanishing and exploding gradients, predicted and measured"),
     "examples": ("analysis.worked_examples.command:examples", "run every statement of the seed documents and judge it"),
     "regions": ("analysis.linear_regions.command:regions", "draw and count the exact linear regions of a ReLU network"),
 }

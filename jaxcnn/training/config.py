@@ -47,6 +47,12 @@ class Config:
     clip_norm: float | None = None
     """Scale gradients of a larger global Euclidean norm down to this one (nats per parameter unit; None: never)."""
 
+    flow: bool = False
+    """Record signal and gradient of every layer while training; warn of what vanishes, explodes, saturates or dies."""
+
+    flow_every: int = 50
+    """With --flow: steps from one record to the next (steps)."""
+
     seed: int = 0
     """Seed of the first parameters, of the order of examples and of dropout (0 to 4294967295)."""
 
@@ -62,7 +68,7 @@ class Config:
         Raises:
             UserError: a count, step size or norm out of range, a wide seed, a setting beside `resume`.
         """
-        for flag in ("epochs", "batch_size", "per_class"):
+        for flag in ("epochs", "batch_size", "per_class", "flow_every"):
             if (value := getattr(self, flag)) is not None and value < 1:
                 raise UserError(f"--{flag.replace('_', '-')} {value}: must be at least 1")
         for flag in ("learning_rate", "clip_norm"):

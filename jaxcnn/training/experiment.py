@@ -6,10 +6,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -57,24 +57,44 @@ class Findings(NamedTuple):
         return self.stopped is None and all(leaf.agrees for leaves in self.compared.values() for leaf in leaves)
 
 
-def conduct(config: Config) -> int:
+class Observer(Protocol):
+    """Who watches a run from inside its steps: through the optimiser, which every step calls with the parameters."""
+
+    def attach(self, experiment: Experiment) -> Experiment:
+        """The experiment with the optimiser that it is to train with."""
+
+    def conclude(self, experiment: Experiment, folder: Path, state: State) -> None:
+        """Write what was seen up to the last good state, whether or not the run was stopped."""
+
+
+Watch = Callable[[Config], Observer | None]
+
+
+def conduct(config: Config, watch: Watch = lambda config: None) -> int:
     """Train as `config` says and return the exit code: 1 where the run stopped early or the gradients disagree.
+
+    Args:
+        config: a new run's settings, or `resume` alone.
+        watch: who observes a run of such settings (None: nobody).
 
     Raises:
         UserError: data, network or run directory are not to be had as asked.
     """
     began = time.perf_counter()
-    experiment, run, reached = begin(config) if config.resume is None else go_on(config.resume)
+    earlier, config = (None, config) if config.resume is None else reopen(config.resume)
+    observer = watch(config)
+    experiment = prepare(config) if observer is None else observer.attach(prepare(config))
+    run, reached = begin(experiment) if earlier is None else go_on(experiment, earlier)
     with run:
         start = look(experiment.learner, experiment.state, *experiment.batch(1, 0))
         announce(experiment, start)
-        compared = (
-            {"first": compare_on(experiment, experiment.state, 1, 0)} if experiment.config.gradients == "both" else {}
-        )
+        compared = {"first": compare_on(experiment, experiment.state, 1, 0)} if config.gradients == "both" else {}
 
         result = follow(experiment, run, *reached)
+        if observer is not None:
+            observer.conclude(experiment, run.path, result.state)
         if result.stopped is None:
-            compared["last"] = compare_on(experiment, result.state, experiment.config.epochs, -1)
+            compared["last"] = compare_on(experiment, result.state, config.epochs, -1)
             draw(experiment, run, result)
         findings = Findings(start, compared, result.stopped, time.perf_counter() - began)
         run.write_json("summary.json", summary(experiment, result, findings))
@@ -82,21 +102,19 @@ def conduct(config: Config) -> int:
     return 0 if findings.is_good else 1
 
 
-def begin(config: Config) -> tuple[Experiment, Run, Reached]:
+def begin(experiment: Experiment) -> tuple[Run, Reached]:
     """A new run."""
-    experiment = prepare(config)
+    config = experiment.config
     run = create(config.run_dir, f"{config.network}-{Path(config.data).resolve().name}")
     run.begin(config)
-    return experiment, run, (experiment.state, [])
+    return run, (experiment.state, [])
 
 
-def go_on(path: Path) -> tuple[Experiment, Run, Reached]:
-    """The run in a directory, from its newest sound checkpoint on."""
-    run, config = reopen(path)
-    experiment = prepare(config)
+def go_on(experiment: Experiment, run: Run) -> tuple[Run, Reached]:
+    """A run from its newest sound checkpoint on."""
     state, epochs = run.reached(experiment.state, refused=lambda why: print(f"not used: {why}", file=sys.stderr))
-    print(f"{path}: goes on after epoch {len(epochs)} of {config.epochs}", file=sys.stderr)
-    return experiment, run, (state, epochs)
+    print(f"{run.path}: goes on after epoch {len(epochs)} of {experiment.config.epochs}", file=sys.stderr)
+    return run, (state, epochs)
 
 
 def prepare(config: Config) -> Experiment:
