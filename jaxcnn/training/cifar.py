@@ -1,0 +1,55 @@
+"""CIFAR-10's binary form: records of one label and 32 x 32 pixels, a tar of six files of them.
+
+    byte  0            label, 0 to 9
+    bytes 1 to 3072    the red, the green, the blue plane, each row by row
+
+A. Krizhevsky, Learning multiple layers of features from tiny images, 2009.
+"""
+
+from __future__ import annotations
+
+import tarfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from jaxcnn.errors import UserError
+
+SIDE, CHANNELS = 32, 3
+RECORD = 1 + CHANNELS * SIDE * SIDE
+FOLDER = "cifar-10-batches-bin"
+TRAIN = tuple(f"{FOLDER}/data_batch_{number}.bin" for number in range(1, 6))
+TEST = (f"{FOLDER}/test_batch.bin",)
+
+
+def read_cifar10(path: Path, members: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Images `[n, 32, 32, 3]` and labels `[n]`, bytes both, of some of the archive's files; nothing is unpacked.
+
+    Raises:
+        UserError: the archive or one of the files in it is missing or damaged.
+    """
+    try:
+        with tarfile.open(path) as archive:
+            parts = [read_member(archive, path, member) for member in members]
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: the archive is damaged ({error}); remove it and it will be fetched again") from error
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}; remove the file and it will be fetched again") from error
+    records = np.concatenate(parts)  # [n, 3073]
+    planes = records[:, 1:].reshape(-1, CHANNELS, SIDE, SIDE)  # [n, c, h, w]
+    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), records[:, 0]
+
+
+def read_member(archive: tarfile.TarFile, path: Path, member: str) -> np.ndarray:
+    """The records `[n, 3073]` of one file of the archive."""
+    try:
+        stream = archive.extractfile(member)
+    except KeyError:
+        stream = None
+    if stream is None:
+        raise UserError(f"{path}: holds no file {member}; it is not CIFAR-10's binary version")
+    data = stream.read()
+    if not data or len(data) % RECORD:
+        raise UserError(f"{path}: {member} has {len(data):,} bytes, no positive multiple of {RECORD:,}; it is damaged")
+    return np.frombuffer(data, np.uint8).reshape(-1, RECORD)

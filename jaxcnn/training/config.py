@@ -1,0 +1,77 @@
+"""Everything a training run depends on. `jaxcnn train --help` is made from this class."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from jaxcnn.errors import UserError
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train a convolutional network with handwritten gradients on images of ten classes."""
+
+    data: str = "digits"
+    """digits (no download), mnist, fashion-mnist, cifar10 (fetched once), or a folder with MNIST's four IDX files."""
+
+    per_class: int | None = None
+    """Learn from the first so many training examples of each class only (examples; None: from all)."""
+
+    network: str = "seed2"
+    """A network of jaxcnn.networks, by name."""
+
+    initialiser: Literal["he", "xavier", "lecun", "unit_normal", "delta_orthogonal"] | None = None
+    """How kernels are drawn (None: the network's own way, he for seed2). With unit_normal, N(0, 1), seed2 explodes."""
+
+    gradients: Literal["hand", "auto", "both"] = "hand"
+    """Handwritten; jax.grad's of plain layers; or handwritten, compared with those on the first and last batch."""
+
+    epochs: int = 30
+    """Passes over the training examples (epochs)."""
+
+    batch_size: int = 32
+    """Examples per step; an epoch's last step takes what is left (examples)."""
+
+    optimiser: Literal["sgd", "momentum", "adam"] = "adam"
+    """Rule of the step; momentum is Nesterov's, 0.9."""
+
+    learning_rate: float = 2e-3
+    """Step size, at its highest where the schedule moves it (parameter units per unit of the optimiser's direction)."""
+
+    schedule: Literal["constant", "cosine", "warmup_cosine"] = "cosine"
+    """Step size over the run: constant; half a cosine to zero; that after a linear rise over a twentieth of the run."""
+
+    clip_norm: float | None = None
+    """Scale gradients of a larger global Euclidean norm down to this one (nats per parameter unit; None: never)."""
+
+    seed: int = 0
+    """Seed of the first parameters, of the order of examples and of dropout (0 to 4294967295)."""
+
+    run_dir: Path | None = None
+    """Where to write parameters, metrics and pictures: a new or empty folder (None: a fresh one under runs/)."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no run can do.
+
+        Raises:
+            UserError: a count that is not positive, a step size or norm that is not positive and finite, a wide seed.
+        """
+        for flag in ("epochs", "batch_size", "per_class"):
+            if (value := getattr(self, flag)) is not None and value < 1:
+                raise UserError(f"--{flag.replace('_', '-')} {value}: must be at least 1")
+        for flag in ("learning_rate", "clip_norm"):
+            if (value := getattr(self, flag)) is not None and not (value > 0 and math.isfinite(value)):
+                raise UserError(f"--{flag.replace('_', '-')} {value}: must be a positive finite number")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"--seed {self.seed}: must be from 0 to {2**32 - 1}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON holds them.
+
+        >>> Config(epochs=3).to_json()["epochs"]
+        3
+        """
+        return asdict(self) | {"run_dir": None if self.run_dir is None else str(self.run_dir)}

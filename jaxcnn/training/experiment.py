@@ -1,0 +1,183 @@
+"""A whole run: data, network, training, and what is left of it on disk and on the terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxcnn.errors import UserError
+from jaxcnn.networks import NAMED, Network, initialisers
+from jaxcnn.networks import summary as summarise
+from jaxcnn.training import progress
+from jaxcnn.training.config import Config
+from jaxcnn.training.data import DataSet, load
+from jaxcnn.training.gallery import draw_all
+from jaxcnn.training.gradients import Leaf, Look, compare, look
+from jaxcnn.training.loop import Keys, Result, make_keys, make_learner, train
+from jaxcnn.training.metrics import Epoch
+from jaxcnn.training.run import Run, create
+from jaxcnn.training.step import Batch, Learner, State, batch_at, initial_state, predict
+
+
+class Experiment(NamedTuple):
+    """Everything that a run begins with."""
+
+    config: Config
+    data: DataSet
+    learner: Learner
+    keys: Keys
+    state: State
+
+    def batch(self, epoch: int, number: int) -> tuple[Batch, jax.Array]:
+        """The batch of a step of an epoch, and its key; -1 is the epoch's last."""
+        return batch_at(self.learner, self.data.train, self.keys.epoch(epoch), number)
+
+
+class Findings(NamedTuple):
+    """What a run found out, beside its metrics."""
+
+    start: Look
+    compared: dict[str, list[Leaf]]  # "first", "last": the batch on which gradients were compared
+    stopped: str | None
+    seconds: float  # from start to end, reading, compiling and drawing included
+
+    @property
+    def is_good(self) -> bool:
+        return self.stopped is None and all(leaf.agrees for leaves in self.compared.values() for leaf in leaves)
+
+
+def conduct(config: Config) -> int:
+    """Train as `config` says and return the exit code: 1 where the run stopped early or the gradients disagree.
+
+    Raises:
+        UserError: data, network or run directory are not to be had as asked.
+    """
+    began = time.perf_counter()
+    experiment = prepare(config)
+    run = create(config.run_dir, f"{config.network}-{Path(config.data).resolve().name}")
+    run.begin(config)
+    start = look(experiment.learner, experiment.state, *experiment.batch(1, 0))
+    announce(experiment, start)
+    compared = {"first": compare_on(experiment, experiment.state, 1, 0)} if config.gradients == "both" else {}
+
+    result = follow(experiment, run)
+    if result.stopped is None:
+        compared["last"] = compare_on(experiment, result.state, config.epochs, -1)
+        draw(experiment, run, result)
+    findings = Findings(start, compared, result.stopped, time.perf_counter() - began)
+    run.write_json("summary.json", summary(experiment, result, findings))
+    present(experiment, run, result, findings)
+    return 0 if findings.is_good else 1
+
+
+def prepare(config: Config) -> Experiment:
+    """Load the data, build the network, draw its parameters.
+
+    Raises:
+        UserError: there are no such data, or the network does not take such images.
+    """
+    data = load(config.data, config.per_class)
+    shape, classes = data.train.images.shape[1:], len(data.classes)
+    keys = make_keys(config.seed)
+    try:
+        learner = make_learner(config, build(config), len(data.train.labels))
+        state = initial_state(learner, keys.initial, shape)
+        outputs = learner.network.output_shape(shape)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"--network {config.network}: does not take images of shape {shape}: {error}") from error
+    if outputs != (classes,):
+        raise UserError(
+            f"--network {config.network}: has outputs of shape {outputs}; {classes} classes need ({classes},)"
+        )
+    return Experiment(config, data, learner, keys, state)
+
+
+def build(config: Config) -> Network:
+    """The network by name, with the initialiser that was asked for."""
+    if config.network not in NAMED:
+        raise UserError(f"--network {config.network}: unknown; the networks are {', '.join(NAMED)}")
+    scheme = {} if config.initialiser is None else {"kernel_init": getattr(initialisers, config.initialiser)}
+    return NAMED[config.network].build(**scheme)
+
+
+def compare_on(experiment: Experiment, state: State, epoch: int, number: int) -> list[Leaf]:
+    return compare(experiment.learner.network, state, *experiment.batch(epoch, number))
+
+
+def follow(experiment: Experiment, run: Run) -> Result:
+    """Train with every epoch shown and recorded, and leave the last good state on disk."""
+    config, done = experiment.config, 0
+
+    def on_epoch(epoch: Epoch, state: State) -> None:
+        nonlocal done
+        show(epoch)
+        run.record(epoch, state)
+        done = epoch.epoch
+
+    try:
+        with progress.following(config.epochs) as show:
+            result = train(config, experiment.learner, experiment.state, experiment.data, on_epoch)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; {run.path} has everything up to the end of epoch {done}") from None
+    run.save(result.state)
+    return result
+
+
+def draw(experiment: Experiment, run: Run, result: Result) -> None:
+    logits = np.asarray(predict(experiment.learner, result.state, experiment.data.test.images))
+    draw_all(run.path / "pictures", experiment.learner.network, result.state, experiment.data, result.epochs, logits)
+
+
+def announce(experiment: Experiment, start: Look) -> None:
+    """What is about to be trained, on stderr."""
+    config, data, device = experiment.config, experiment.data, jax.devices()[0].device_kind
+    print(
+        f"{config.network}, {count_parameters(experiment):,} parameters, {config.gradients} gradients, {device}; "
+        f"{config.data}: {len(data.train.labels):,} training and {len(data.test.labels):,} held-out images\n"
+        f"before the first step: loss {start.loss:.4g} nats, logits {start.logits_rms:.4g} root mean square, "
+        f"gradient norm {start.gradient_norm:.4g}",
+        file=sys.stderr,
+    )
+
+
+def count_parameters(experiment: Experiment) -> int:
+    """From the shapes alone: the arrays may have been given up."""
+    shape = experiment.data.train.images.shape[1:]
+    return sum(row.parameters for row in summarise(experiment.learner.network, shape))
+
+
+def summary(experiment: Experiment, result: Result, findings: Findings) -> dict[str, Any]:
+    """What `summary.json` holds."""
+    last = result.epochs[-1] if result.epochs else None
+    return {
+        "epochs": len(result.epochs),
+        "test_accuracy": last and last.test_accuracy,
+        "test_loss": last and last.test_loss,
+        "parameters": count_parameters(experiment),
+        "seconds": findings.seconds,
+        "before_first_step": findings.start._asdict(),
+        "gradient_differences": {
+            batch: {leaf.name: leaf.difference for leaf in leaves} for batch, leaves in findings.compared.items()
+        },
+        "stopped": findings.stopped,
+    }
+
+
+def present(experiment: Experiment, run: Run, result: Result, findings: Findings) -> None:
+    """The table at the end; or, of a run that stopped early, a sentence on stderr."""
+    if findings.stopped is not None:
+        print(f"jaxcnn train: {findings.stopped}; the last good parameters are in {run.path}", file=sys.stderr)
+        return
+    count = len(experiment.data.test.labels)
+    accuracy, steps = result.epochs[-1].test_accuracy, sum(epoch.seconds for epoch in result.epochs)
+    rows = {
+        "held-out accuracy": f"{accuracy:.4f} ({round(accuracy * count):,} of {count:,})",
+        "time": f"{findings.seconds:.1f} s, {steps:.1f} s of it in training steps",
+        "results": str(run.path),
+    }
+    progress.results(rows, findings.compared)
