@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jaxcnn.networks.adaptive import adaptive_avg_pool
 from jaxcnn.networks.combinators import serial
 from jaxcnn.networks.initialisers import Initialiser, uniform
@@ -22,12 +24,10 @@ def alexnet(classes: int = 1000, *, kernel_init: Initialiser | None = None) -> N
     (1000,)
     """
 
-    def drawn(fan_in: int) -> dict[str, Initialiser]:
-        return (
-            {"kernel_init": kernel_init}
-            if kernel_init
-            else dict.fromkeys(("kernel_init", "bias_init"), uniform(fan_in))
-        )
+    def drawn(fan_in: int) -> dict[str, Any]:
+        if kernel_init is not None:
+            return {"kernel_init": kernel_init}
+        return dict.fromkeys(("kernel_init", "bias_init"), uniform(fan_in))
 
     features = serial(
         conv1=conv(64, 11, stride=4, padding=2, **drawn(11 * 11 * 3)),  # [n, 55, 55, 64]

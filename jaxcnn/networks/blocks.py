@@ -6,8 +6,8 @@
 Seed 4, question 3 counts two bodies: the standard one, two 3x3 convolutions of the block's own width, and the
 bottleneck, whose 3x3 convolution works on a quarter of the channels, between two 1x1 convolutions.
 
-The shortcut is a network of its own: `identity()`, `projection(...)` where the body changes the shape, `subsampling(...)`
-to do that without parameters, or None for a plain block, which is the body and its activation alone.
+The shortcut is a network of its own: `identity()`; where the body changes the shape `projection(...)`, or
+`subsampling(...)`, which has no parameters; or None for a plain block, the body and its activation alone.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def subsampling(channels: int, *, stride: int = 2) -> Network:
         new = channels - x.shape[-1]
         if new < 0:
             raise ValueError(
-                f"subsampling: channels={channels} but its input has {x.shape[-1]} already; use projection"
+                f"subsampling: channels={channels} but {x.shape[-1]} come in; use projection to have fewer"
             )
         kept = call.ops.avg_pool(x, 1, stride=stride)  # [n, *ceil(spatial / stride), c]
         return jnp.pad(kept, [(0, 0)] * (x.ndim - 1) + [(0, new)]), {}  # [n, ..., channels]

@@ -28,8 +28,10 @@ def vgg16(classes: int = 1000, *, kernel_init: Initialiser = he) -> Network:
 def vgg(counts: tuple[int, ...], classes: int, kernel_init: Initialiser) -> Network:
     """So many convolutions in each stage. Images are [224, 224, 3], or other multiples of 224 by 224."""
     features: dict[str, Network] = {}
+    last = 0
     for stage, (channels, count) in enumerate(zip(WIDTHS, counts, strict=True), start=1):
-        for number in range(sum(counts[: stage - 1]) + 1, sum(counts[:stage]) + 1):
+        first, last = last + 1, last + count
+        for number in range(first, last + 1):
             features[f"conv{number}"] = conv(channels, 3, padding=1, kernel_init=kernel_init)
             features[f"relu{number}"] = relu()
         features[f"pool{stage}"] = max_pool(2)

@@ -32,7 +32,7 @@ def load(path: Path, network: Network, input_shape: Shape, dtype: Any = np.float
     The file's names are this project's ("conv1/kernel") or PyTorch's ("features.0.weight"); which, is seen from them.
 
     Raises:
-        UserError: the file cannot be read; it misses a tensor, has one too many, or one of a wrong shape or with numbers
+        UserError: the file cannot be read; it lacks a tensor, has one too many, or one of a wrong shape or with numbers
             that are not finite; it holds objects that would run code.
     """
     wanted = tensors(network, input_shape)

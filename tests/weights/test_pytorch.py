@@ -138,12 +138,11 @@ PAIRS = {
 }
 LIGHT = ("lenet5", "resnet18")
 pairs = pytest.mark.parametrize("name", [n if n in LIGHT else pytest.param(n, marks=heavy) for n in PAIRS])
-precisions = pytest.mark.parametrize(
-    ("dtype", "tolerance"), [(np.float32, 1e-4), (np.float64, 1e-10)], ids=["f32", "f64"]
-)
+TOLERANCES = {"float32": 1e-4, "float64": 1e-10}
+precisions = pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES.items(), ids=TOLERANCES)
 
 
-def twins(name: str, dtype: type) -> tuple[nn.Module, Network, dict, dict, np.ndarray, np.ndarray]:
+def twins(name: str, dtype: str) -> tuple[nn.Module, Network, dict, dict, np.ndarray, np.ndarray]:
     """The PyTorch model, this network with its weights, and a batch of images [n, h, w, c] and labels."""
     pair, random = PAIRS[name], np.random.default_rng(0)
     torch.manual_seed(0)
@@ -152,7 +151,7 @@ def twins(name: str, dtype: type) -> tuple[nn.Module, Network, dict, dict, np.nd
         if isinstance(module, nn.BatchNorm2d):  # at rest they would hide mistakes
             for tensor in (module.weight, module.bias, module.running_mean, module.running_var):
                 torch.nn.init.uniform_(tensor, 0.5, 1.5)
-    model = model.to(getattr(torch, np.dtype(dtype).name)).eval()
+    model = model.to(getattr(torch, dtype)).eval()
     network = pair.here()
     params, state = arrays(model.state_dict(), network, pair.input_shape)
     images = random.standard_normal((pair.batch, *pair.input_shape)).astype(dtype)
@@ -162,12 +161,11 @@ def twins(name: str, dtype: type) -> tuple[nn.Module, Network, dict, dict, np.nd
 
 def arrays(entries: dict, network: Network, input_shape: tuple[int, int, int]) -> tuple[dict, dict]:
     """PyTorch's tensors as this network's parameters and statistics."""
-    found = {
-        t.path: (t.from_torch(entries[t.name].detach().numpy()), t.is_learnt) for t in tensors(network, input_shape)
-    }
-    return tuple(
-        nested({path: array for path, (array, learnt) in found.items() if learnt == wanted}) for wanted in (True, False)
-    )
+    found = {True: {}, False: {}}
+    for tensor in tensors(network, input_shape):
+        copied = entries[tensor.name].detach().numpy().copy()  # PyTorch's steps change tensors in place
+        found[tensor.is_learnt][tensor.path] = tensor.from_torch(copied)
+    return nested(found[True]), nested(found[False])
 
 
 def to_torch(images: np.ndarray) -> torch.Tensor:
@@ -213,7 +211,7 @@ def test_logits_loss_and_every_gradient_are_pytorch_s(name, dtype, tolerance):
 
 @pytest.mark.parametrize("name", ["resnet18", pytest.param("resnet50", marks=heavy)])
 def test_three_steps_of_sgd_move_parameters_and_running_statistics_as_in_pytorch(name):
-    model, network, params, state, _, _ = twins(name, np.float64)
+    model, network, params, state, _, _ = twins(name, "float64")
     images = np.random.default_rng(1).standard_normal((3, 4, 32, 32, 3))
     labels = np.random.default_rng(2).integers(0, 1000, (3, 4))
     descent = torch.optim.SGD(model.train().parameters(), lr=0.01)
@@ -233,7 +231,7 @@ def test_three_steps_of_sgd_move_parameters_and_running_statistics_as_in_pytorch
 @pytest.mark.parametrize("name", [pytest.param("alexnet", marks=heavy), "lenet5", "resnet18"])
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_files_go_there_and_back_bit_for_bit(name, suffix, tmp_path):
-    model, network, params, state, images, _ = twins(name, np.float32)
+    model, network, params, state, images, _ = twins(name, "float32")
     torch.save(model.state_dict(), tmp_path / "theirs.pth")
     loaded = load(tmp_path / "theirs.pth", network, images.shape[1:])
     assert jax.tree.all(jax.tree.map(np.array_equal, loaded, (params, state)))
@@ -281,10 +279,7 @@ def test_a_pickle_that_would_run_code_is_refused(legacy, tmp_path):
         (lambda: {"model": LeNet5().state_dict()}, "something else than tensors by name"),
         (lambda: [torch.zeros(2)], "something else than tensors by name"),
         (lambda: {k: v for k, v in LeNet5().state_dict().items() if k != "fc1.bias"}, r"lacks fc1\.bias;"),
-        (
-            lambda: {k: v.half() * float("inf") for k, v in LeNet5().state_dict().items()},
-            r"conv1\.weight has 150 of 150",
-        ),
+        (lambda: {k: v / 0 for k, v in LeNet5().state_dict().items()}, r"conv1\.weight has 150 of 150 numbers"),
         (lambda: ResNet().state_dict(), r"lacks conv1\.bias, conv2\.weight, conv2\.bias and 6 more"),
     ],
     ids=["a checkpoint of more", "a list", "a tensor missing", "not finite", "another network's"],
