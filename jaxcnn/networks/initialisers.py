@@ -13,6 +13,7 @@ All draws are Gaussian and not truncated, which is what the theory of signal pro
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import jax
@@ -30,7 +31,7 @@ def he(key: Array, shape: Shape, dtype: Any = jnp.float32) -> Float[Array, "*win
     >>> bool(jnp.abs(jnp.std(he(jax.random.key(0), (3, 3, 32, 64))) - (2 / 288) ** 0.5) < 1e-3)
     True
     """
-    return initializers.variance_scaling(2.0, "fan_in", "normal")(key, shape, dtype)
+    return gaussian(key, shape, 2 / prod(shape[:-1]), dtype)
 
 
 def xavier(key: Array, shape: Shape, dtype: Any = jnp.float32) -> Float[Array, "*window i o"]:
@@ -39,7 +40,8 @@ def xavier(key: Array, shape: Shape, dtype: Any = jnp.float32) -> Float[Array, "
     >>> bool(jnp.abs(jnp.std(xavier(jax.random.key(0), (100, 300))) - (2 / 400) ** 0.5) < 1e-3)
     True
     """
-    return initializers.variance_scaling(1.0, "fan_avg", "normal")(key, shape, dtype)
+    *window, inputs, outputs = shape
+    return gaussian(key, shape, 2 / (prod(window) * (inputs + outputs)), dtype)
 
 
 def lecun(key: Array, shape: Shape, dtype: Any = jnp.float32) -> Float[Array, "*window i o"]:
@@ -48,7 +50,7 @@ def lecun(key: Array, shape: Shape, dtype: Any = jnp.float32) -> Float[Array, "*
     >>> bool(jnp.abs(jnp.std(lecun(jax.random.key(0), (3, 3, 32, 64))) - (1 / 288) ** 0.5) < 1e-3)
     True
     """
-    return initializers.variance_scaling(1.0, "fan_in", "normal")(key, shape, dtype)
+    return gaussian(key, shape, 1 / prod(shape[:-1]), dtype)
 
 
 def unit_normal(key: Array, shape: Shape, dtype: Any = jnp.float32) -> Float[Array, "*window i o"]:
@@ -59,7 +61,12 @@ def unit_normal(key: Array, shape: Shape, dtype: Any = jnp.float32) -> Float[Arr
     >>> bool(jnp.abs(jnp.std(unit_normal(jax.random.key(0), (100, 300))) - 1) < 0.02)
     True
     """
-    return initializers.normal(1.0)(key, shape, dtype)
+    return gaussian(key, shape, 1.0, dtype)
+
+
+def gaussian(key: Array, shape: Shape, variance: float, dtype: Any) -> Array:
+    """N(0, variance), drawn as a vector: XLA would unroll a kernel's short axes and compile for a second."""
+    return initializers.normal(variance**0.5)(key, (prod(shape),), dtype).reshape(shape)
 
 
 def uniform(fan_in: int) -> Initialiser:
@@ -105,6 +112,9 @@ def grouped(initialiser: Initialiser, groups: int) -> Initialiser:
 
     A grouped convolution is `groups` separate convolutions: fans and orthogonality are those of each.
     """
+
+    if groups == 1:
+        return initialiser
 
     def draw(key: Array, shape: Shape, dtype: Any = jnp.float32) -> Array:
         one = (*shape[:-1], shape[-1] // groups)

@@ -64,10 +64,8 @@ def table(rows: list[Row]) -> str:
     relu1   relu        3           0              0
     total                          15             12
     """
-    total = ("total", "", "", sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows))
-    body = [(row.path, row.kind, "x".join(map(str, row.output_shape)), *row[3:]) for row in rows]
-    lines = [("layer", "kind", "output", "parameters", "multiply-adds")]
-    lines += [(*words, f"{parameters:,}", f"{products:,}") for *words, parameters, products in [*body, total]]
+    total = Row("total", "", (), sum(row.parameters for row in rows), sum(row.multiply_adds for row in rows))
+    lines = [("layer", "kind", "output", "parameters", "multiply-adds"), *map(cells, [*rows, total])]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
@@ -75,3 +73,7 @@ def table(rows: list[Row]) -> str:
         )
         for line in lines
     )
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    return row.path, row.kind, "x".join(map(str, row.output_shape)), f"{row.parameters:,}", f"{row.multiply_adds:,}"

@@ -50,7 +50,7 @@ def look(learner: Learner, state: State, batch: Batch, key: Array) -> Look:
     """Loss, logits and gradient of a learner on one batch."""
     loss, logits, gradient = loss_and_gradient(learner.network, learner.layers, state, batch, key)
     rms = jnp.sqrt(jnp.mean(jnp.square(logits)))
-    return Look(float(loss), float(rms), float(optax.global_norm(gradient)))
+    return Look(float(loss), float(rms), float(optax.tree.norm(gradient)))
 
 
 def compare(network: Network, state: State, batch: Batch, key: Array) -> list[Leaf]:

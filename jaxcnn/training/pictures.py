@@ -24,7 +24,7 @@ def losses(epochs: Sequence[int], train: Sequence[float], test: Sequence[float],
     """Mean cross entropy per epoch, on a logarithmic axis."""
     ax = curves(epochs, train, test, ax)
     ax.set(ylabel="cross entropy (nats per example)", yscale="log", title=f"held out, at the end: {test[-1]:.4f} nats")
-    ax.yaxis.set_major_formatter(LogFormatter())
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter(LogFormatter())
     return ax
 

@@ -47,8 +47,7 @@ def in_words(epoch: Epoch) -> str:
 
 def results(rows: dict[str, str], comparisons: dict[str, list[Leaf]]) -> None:
     """The short table at the end, on stdout."""
-    console = Console(soft_wrap=True)
-    table = Table(show_header=False)
+    console, table = Console(), Table(show_header=False)
     for name, value in rows.items():
         table.add_row(name, value)
     for batch, leaves in comparisons.items():
@@ -57,4 +56,6 @@ def results(rows: dict[str, str], comparisons: dict[str, list[Leaf]]) -> None:
         for leaf in leaves:
             mark = "" if leaf.agrees else "  [red]disagree[/red]"
             table.add_row(f"  {leaf.name}", f"{leaf.difference:.1e}{mark}")
+    needed = console.measure(table, options=console.options.update(width=10_000)).maximum
+    console.width = max(console.width, needed)  # a path is shown whole or it is no use
     console.print(table)
