@@ -4,6 +4,7 @@ from jaxcnn.networks import initialisers
 from jaxcnn.networks.adaptive import adaptive_avg_pool
 from jaxcnn.networks.alexnet import alexnet
 from jaxcnn.networks.blocks import bottleneck_block, projection, residual_block, subsampling
+from jaxcnn.networks.catalogue import NAMED
 from jaxcnn.networks.combinators import residual, serial
 from jaxcnn.networks.layers import (
     avg_pool,
@@ -24,7 +25,7 @@ from jaxcnn.networks.layers import (
 from jaxcnn.networks.lenet import lenet5
 from jaxcnn.networks.network import Call, Network, Site, flat, nested
 from jaxcnn.networks.resnet import resnet18, resnet34, resnet50, resnet_small
-from jaxcnn.networks.seeds import NAMED, Named, seed0, seed2, seed2_shallow, seed3, seed3_1d, seed3_dense, seed4
+from jaxcnn.networks.seeds import Named, seed0, seed2, seed2_shallow, seed3, seed3_1d, seed3_dense, seed4
 from jaxcnn.networks.summary import Row, summary, table
 from jaxcnn.networks.vgg import vgg11, vgg16
 

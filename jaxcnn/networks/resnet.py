@@ -19,7 +19,6 @@ from jaxcnn.networks.initialisers import Initialiser, he
 from jaxcnn.networks.layers import batch_norm, conv, dense, global_avg_pool, identity, max_pool, relu
 from jaxcnn.networks.network import Network
 
-DEPTHS = (8, 14, 20, 32, 44, 56)  # of the networks that have a name
 Make = Callable[[int, int, int], Network]  # a block: channels before it, channels after it, stride
 
 

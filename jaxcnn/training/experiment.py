@@ -60,7 +60,7 @@ def conduct(config: Config) -> int:
     began = time.perf_counter()
     experiment = prepare(config)
     run = create(config.run_dir, f"{config.network}-{Path(config.data).resolve().name}")
-    run.begin(config)
+    run.begin(config, experiment.data)
     start = look(experiment.learner, experiment.state, *experiment.batch(1, 0))
     announce(experiment, start)
     compared = {"first": compare_on(experiment, experiment.state, 1, 0)} if config.gradients == "both" else {}
