@@ -9,6 +9,8 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from jaxcnn.prediction.explanation import Explanation
 from jaxcnn.prediction.preprocessing import Pixels
@@ -21,9 +23,9 @@ Answers = Sequence[tuple[str, float]]
 def sheet(pixels: Pixels, answers: Answers, explanation: Explanation, title: str) -> Figure:
     """The picture as the network sees it, the answers, the class activation map and the input gradient."""
     name, _ = answers[0]
-    figure = Figure(figsize=(13, 3.6), layout="constrained")
+    figure = Figure(figsize=(14, 3.6), layout="constrained")
     figure.suptitle(title, fontsize=10)
-    first, second, third, fourth = figure.subplots(1, 4, width_ratios=(1, 1.15, 1.2, 1.2))
+    first, second, third, fourth = figure.subplots(1, 4, width_ratios=(1, 1, 1.25, 1.25))
     photograph(pixels, first).set_title("what the network sees", fontsize=9)
     bars(answers, second)
     activation_map(pixels, explanation.activation, third).set_title(f"class activation map: {name}", fontsize=9)
@@ -40,6 +42,7 @@ def bars(answers: Answers, ax: Axes | None = None) -> Axes:
     ax.bar_label(drawn, [percent(share) for share in shares], padding=3, fontsize=8)
     ax.set(yticks=places, xlabel="share of the answer (%)", xlim=(0, 135 * shares[0]))
     ax.set_yticklabels([shortened(name) for name in names], fontsize=8)
+    ax.xaxis.set_major_locator(MaxNLocator(3))
     ax.invert_yaxis()
     ax.spines[["top", "right"]].set_visible(False)
     return ax
@@ -65,7 +68,7 @@ def activation_map(
         extent=(-0.5, width - 0.5, height - 0.5, -0.5),
         interpolation="bilinear",
     )
-    ax.figure.colorbar(shown, ax=ax, shrink=0.8).set_label("for the class (logit units)", fontsize=8)
+    scale(shown, "for the class (logit units)", ax)
     return bare(ax)
 
 
@@ -73,8 +76,17 @@ def gradient_map(gradient: Float[np.ndarray, "height width"], ax: Axes | None = 
     """Where a change of the picture would change the answer most; the brightest hundredth is drawn alike."""
     ax = axes_or(ax)
     shown = ax.imshow(gradient, cmap="inferno", vmin=0, vmax=np.quantile(gradient, 0.99) or 1)
-    ax.figure.colorbar(shown, ax=ax, shrink=0.8).set_label("|d logit / d input|, largest of the colours", fontsize=8)
+    scale(shown, "|d logit / d input|", ax)
     return bare(ax)
+
+
+def scale(shown: AxesImage, label: str, ax: Axes) -> None:
+    """The colour bar of an image."""
+    powers = ScalarFormatter()
+    powers.set_powerlimits((-2, 3))
+    bar = ax.figure.colorbar(shown, ax=ax, shrink=0.85, format=powers)
+    bar.set_label(label, fontsize=8)
+    bar.ax.tick_params(labelsize=8)
 
 
 def percent(share: float) -> str:
