@@ -22,7 +22,6 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-
 from jaxcnn.networks import Network, resnet_small
 from jaxcnn.training.config import Config
 from jaxcnn.training.data import DataSet
@@ -78,9 +77,9 @@ def outcome(variant: Variant, data: DataSet, config: Config, width: int) -> Outc
 def write_outcomes(path: Path, found: Sequence[Outcome]) -> None:
     """A line per epoch of every training, with what it began with; one line where not one epoch was finished."""
     header = [*Variant.__dataclass_fields__, "logits_rms", "gradient_norm", *Epoch._fields, "stopped"]
-    lines = (
-        (*vars(variant).values(), logits_rms, gradient_norm, *(epoch or [""] * len(Epoch._fields)), stopped or "")
+    lines = [
+        (*vars(variant).values(), logits_rms, gradient_norm, *epoch, stopped or "")
         for variant, logits_rms, gradient_norm, epochs, stopped in found
-        for epoch in (epochs or [()])
-    )
+        for epoch in [*epochs] or [[""] * len(Epoch._fields)]
+    ]
     write_csv(path, header, lines)
