@@ -15,7 +15,7 @@ COMMAND = [sys.executable, "-m", "jaxcnn.cli"]
 
 
 def jaxcnn(*arguments):
-    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=120)
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=300)
 
 
 def test_help_lists_the_commands_and_loads_no_jax():
@@ -86,11 +86,11 @@ def test_ctrl_c_ends_a_run_with_130_and_leaves_what_was_learnt(tmp_path):
         [*COMMAND, "train", "--epochs", "100000", "--per-class", "3", "--run-dir", str(run)],
         stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 300
     while not (run / "metrics.jsonl").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 130, said
     assert f"jaxcnn train: interrupted; {run} has everything up to the end of epoch" in said
     assert "Traceback" not in said

@@ -20,18 +20,18 @@ from jaxcnn.ops.arguments import floating, shape
 from jaxcnn.ops.rule import Cotangents, rule
 
 
-def with_bias(layer: str, y: jax.Array, bias: Any) -> jax.Array:
-    """y + bias, where bias is None, [k], or one per position [*output, k]."""
+def with_bias(layer: str, x: jax.Array, y: jax.Array, bias: Any) -> jax.Array:
+    """y + bias in x's dtype, where y is still as wide as it was summed; bias is None, [k], or one per position."""
     if bias is None:
-        return y
-    y, bias = floating(layer, y=y, bias=bias)
+        return y.astype(x.dtype)
+    x, bias = floating(layer, x=x, bias=bias)
     if bias.shape not in (y.shape[-1:], y.shape[1:]):
         allowed = [list(each) for each in dict.fromkeys((y.shape[-1:], y.shape[1:]))]
         raise ValueError(
             f"{layer}: bias must have shape {' (one per channel) or '.join(map(str, allowed))}"
             f"{' (one per position)' if len(allowed) > 1 else ''}, got {shape('bias', bias)}"
         )
-    return add_bias(y, bias, like=bias.shape)
+    return add_bias(y, bias, like=bias.shape).astype(x.dtype)
 
 
 def _add_bias(x: jax.Array, bias: jax.Array, *, like: tuple[int, ...]) -> jax.Array:

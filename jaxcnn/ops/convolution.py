@@ -8,6 +8,9 @@ r"""Convolution: one trilinear form, three contractions, all derivatives of all 
 
 (o, t, i are positions with one, two or three coordinates; a fraction counts only where it is whole and inside y'; what
 falls on padding is zero.) Each is a partial derivative of T, so the gradient of each is the other two.
+
+Results are as wide as their sums were carried (float32 for half types), so that a bias is added before anything is
+rounded; a cotangent, which comes from a rounded result, goes back to the arguments' dtype without loss.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ def _conv_y(x: jax.Array, kernel: jax.Array, *, window: Window) -> jax.Array:
 
 def _conv_y_backward(kept: Any, dy: jax.Array, *, window: Window) -> Cotangents:
     x, kernel = kept
+    dy = dy.astype(x.dtype)
     return conv_dx(dy, kernel, window=window), conv_dw(x, dy, window=window)
 
 
@@ -40,6 +44,7 @@ def _conv_dx(y: jax.Array, kernel: jax.Array, *, window: Window) -> jax.Array:
 
 def _conv_dx_backward(kept: Any, dx: jax.Array, *, window: Window) -> Cotangents:
     y, kernel = kept
+    dx = dx.astype(y.dtype)
     return conv_y(dx, kernel, window=window), conv_dw(dx, y, window=window)
 
 
@@ -49,6 +54,7 @@ def _conv_dw(x: jax.Array, y: jax.Array, *, window: Window) -> jax.Array:
 
 def _conv_dw_backward(kept: Any, dw: jax.Array, *, window: Window) -> Cotangents:
     x, y = kept
+    dw = dw.astype(x.dtype)
     return conv_dx(y, dw, window=window), conv_y(x, dw, window=window)
 
 
@@ -109,7 +115,7 @@ def conv(
             f"groups={groups}); got {shape('x', x)}, {shape('kernel', kernel)}"
         )
     where = window("conv", spatial, kernel.shape[:-2], stride=stride, padding=padding, dilation=dilation, groups=groups)
-    return with_bias("conv", conv_y(x, kernel, window=where), bias)
+    return with_bias("conv", x, conv_y(x, kernel, window=where), bias)
 
 
 def conv_transpose(
@@ -158,7 +164,7 @@ def conv_transpose(
     where = transposed_window(
         "conv_transpose", spatial, kernel.shape[:-2], stride=stride, padding=padding, dilation=dilation, groups=groups
     )
-    return with_bias("conv_transpose", conv_dx(x, kernel, window=where), bias)
+    return with_bias("conv_transpose", x, conv_dx(x, kernel, window=where), bias)
 
 
 def _check_kernel(layer: str, x: jax.Array, kernel: jax.Array, groups: int) -> None:

@@ -6,7 +6,8 @@ r"""Dense layer: a bilinear form over a batch, three contractions.
     dense_dx(y', W)  x'[n,i] = sum over o of y'[n,o] W[i,o]        seed 2, eq. 10
     dense_dw(x, y')  W'[i,o] = sum over n of x[n,i] y'[n,o]        seed 2, eq. 8; seed 4: x (delta)^T
 
-Each is a partial derivative of B, so the gradient of each is the other two.
+Each is a partial derivative of B, so the gradient of each is the other two. Results are as wide as their sums were
+carried (float32 for half types), so that a bias is added before anything is rounded.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from jaxcnn.ops.rule import Cotangents, rule
 def _contract(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Array:
     """Sum over axis axes[0] of a and axes[1] of b, carried in float32 at least."""
     dimensions = (((axes[0],), (axes[1],)), ((), ()))
-    return lax.dot_general(a, b, dimensions, preferred_element_type=accumulator(a.dtype)).astype(a.dtype)
+    return lax.dot_general(a, b, dimensions, preferred_element_type=accumulator(a.dtype))
 
 
 def _dense_y(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -35,6 +36,7 @@ def _dense_y(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def _dense_y_backward(kept: Any, dy: jax.Array) -> Cotangents:
     x, kernel = kept
+    dy = dy.astype(x.dtype)
     return dense_dx(dy, kernel), dense_dw(x, dy)
 
 
@@ -44,6 +46,7 @@ def _dense_dx(y: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def _dense_dx_backward(kept: Any, dx: jax.Array) -> Cotangents:
     y, kernel = kept
+    dx = dx.astype(y.dtype)
     return dense_y(dx, kernel), dense_dw(dx, y)
 
 
@@ -53,6 +56,7 @@ def _dense_dw(x: jax.Array, y: jax.Array) -> jax.Array:
 
 def _dense_dw_backward(kept: Any, dw: jax.Array) -> Cotangents:
     x, y = kept
+    dw = dw.astype(x.dtype)
     return dense_dx(y, dw), dense_y(x, dw)
 
 
@@ -98,7 +102,7 @@ def dense(
             f"dense: x has {x.shape[1]} features (axis 1) but kernel expects {kernel.shape[0]} (axis 0); "
             f"got {shape('x', x)}, {shape('kernel', kernel)}"
         )
-    return with_bias("dense", dense_y(x, kernel), bias)
+    return with_bias("dense", x, dense_y(x, kernel), bias)
 
 
 def _flatten(x: jax.Array, *, example: tuple[int, ...]) -> jax.Array:

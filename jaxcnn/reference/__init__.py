@@ -7,6 +7,7 @@ fast, and checks no arguments.
 from jaxcnn.reference.activations import identity, leaky_relu, relu, sigmoid, tanh
 from jaxcnn.reference.convolution import conv, conv_transpose
 from jaxcnn.reference.dense import dense, flatten
+from jaxcnn.reference.dropout import dropout
 from jaxcnn.reference.losses import (
     half_squared_error,
     log_softmax,
@@ -14,7 +15,7 @@ from jaxcnn.reference.losses import (
     softmax,
     softmax_cross_entropy,
 )
-from jaxcnn.reference.normalization import batch_norm, batch_statistics, dropout
+from jaxcnn.reference.normalization import batch_norm, batch_statistics
 from jaxcnn.reference.pooling import avg_pool, global_avg_pool, max_pool
 
 __all__ = [

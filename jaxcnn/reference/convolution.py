@@ -86,9 +86,19 @@ def padded(x: Array, padding: Sequence[tuple[int, int]]) -> Array:
 
     Not left to the convolution: XLA's own reads outside its input where low < 0 < high (openxla/xla#48713).
     """
+    return jnp.pad(cropped(x, padding), [(0, 0), *positive(padding), (0, 0)])
+
+
+def cropped(x: Array, padding: Sequence[tuple[int, int]]) -> Array:
+    """x[n, *spatial, c] without what the negative numbers of a padding cut off."""
     for axis, (low, high) in enumerate(padding, 1):
         x = lax.slice_in_dim(x, max(-low, 0), x.shape[axis] - max(-high, 0), axis=axis)
-    return jnp.pad(x, [(0, 0), *((max(low, 0), max(high, 0)) for low, high in padding), (0, 0)])
+    return x
+
+
+def positive(padding: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What is left of a padding after the crop."""
+    return [(max(low, 0), max(high, 0)) for low, high in padding]
 
 
 def rotated(kernel: Array, groups: int) -> Array:

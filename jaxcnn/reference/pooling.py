@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from jaxcnn.reference.convolution import Padding, pairs, per_axis, span
+from jaxcnn.reference.convolution import Padding, cropped, pairs, per_axis, positive, span
 from jaxcnn.reference.precision import wide
 
 
@@ -74,16 +74,17 @@ def windows(
     padding: Padding,
     dilation: int | Sequence[int],
 ) -> Array:
-    """The reduction over every window."""
+    """The reduction over every window. Cropped before: JAX cannot differentiate a maximum with negative padding."""
     rank = x.ndim - 2
     sizes, dilations = per_axis(window, rank), per_axis(dilation, rank)
     strides = sizes if stride is None else per_axis(stride, rank)
+    pads = pairs(padding, x.shape[1:-1], span(sizes, dilations), strides)
     return lax.reduce_window(
-        x,
+        cropped(x, pads),
         start,
         reduce,
         window_dimensions=(1, *sizes, 1),
         window_strides=(1, *strides, 1),
-        padding=((0, 0), *pairs(padding, x.shape[1:-1], span(sizes, dilations), strides), (0, 0)),
+        padding=((0, 0), *positive(pads), (0, 0)),
         window_dilation=(1, *dilations, 1),
     )

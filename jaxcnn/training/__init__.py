@@ -1,14 +1,15 @@
 """Training: configuration, data, one compiled epoch, and what a run leaves on disk.
 
-    config.py    everything a run depends on, one frozen dataclass
-    idx.py       MNIST's file format          cifar.py    CIFAR-10's
-    data.py      digits, a folder of IDX files, sets fetched by name; the split and the stratified subset
-    step.py      one batch, one epoch (a `lax.scan` on the device), prediction
-    gradients.py handwritten against automatic gradients, parameter by parameter
-    metrics.py   what is measured of a network's logits
-    loop.py      epochs, one after the other
-    run.py       the run directory            pictures.py what it shows
-    command.py   `jaxcnn train`               progress.py what the terminal shows
+    config.py      everything a run depends on, one frozen dataclass
+    idx.py         MNIST's file format            cifar.py     CIFAR-10's
+    data.py        digits, a folder of IDX files, sets fetched by name; the split and the stratified subset
+    step.py        one batch, one epoch (a `lax.scan` on the device), prediction
+    gradients.py   handwritten against automatic gradients, parameter by parameter
+    metrics.py     what is measured of a network's logits
+    loop.py        one epoch after the other
+    run.py         the run directory              gallery.py   its pictures, drawn by pictures.py
+    progress.py    what the terminal shows
+    experiment.py  all of it together             command.py   `jaxcnn train`
 
 Importing this package imports none of them: the command line reads `config.py` before JAX is loaded.
 """

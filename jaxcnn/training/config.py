@@ -29,7 +29,7 @@ class Config:
     gradients: Literal["hand", "auto", "both"] = "hand"
     """Handwritten; jax.grad's of plain layers; or handwritten, compared with those on the first and last batch."""
 
-    epochs: int = 30
+    epochs: int = 20
     """Passes over the training examples (epochs)."""
 
     batch_size: int = 32
@@ -38,7 +38,7 @@ class Config:
     optimiser: Literal["sgd", "momentum", "adam"] = "adam"
     """Rule of the step; momentum is Nesterov's, 0.9."""
 
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     """Step size, at its highest where the schedule moves it (parameter units per unit of the optimiser's direction)."""
 
     schedule: Literal["constant", "cosine", "warmup_cosine"] = "cosine"

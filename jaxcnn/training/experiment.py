@@ -83,9 +83,8 @@ def prepare(config: Config) -> Experiment:
     """
     data = load(config.data, config.per_class)
     shape, classes = data.train.images.shape[1:], len(data.classes)
-    keys = make_keys(config.seed)
+    learner, keys = make_learner(config, build(config), len(data.train.labels)), make_keys(config.seed)
     try:
-        learner = make_learner(config, build(config), len(data.train.labels))
         state = initial_state(learner, keys.initial, shape)
         outputs = learner.network.output_shape(shape)
     except (TypeError, ValueError) as error:
@@ -115,8 +114,8 @@ def follow(experiment: Experiment, run: Run) -> Result:
 
     def on_epoch(epoch: Epoch, state: State) -> None:
         nonlocal done
-        show(epoch)
         run.record(epoch, state)
+        show(epoch)
         done = epoch.epoch
 
     try:

@@ -82,7 +82,10 @@ WRONG = {
         {"network": "seed4"},
         "--network seed4: does not take images of shape \\(10, 10, 1\\): dense",
     ),
-    "another number of outputs": ({"network": "ten"}, "has outputs of shape \\(8, 8, 3\\); 10 classes need \\(10,\\)"),
+    "another number of outputs": (
+        {"network": "ten"},
+        "--network ten: has outputs of shape \\(8, 8, 3\\); 10 classes need \\(10,\\)",
+    ),
     "unknown data": ({"data": "imagenet"}, "--data imagenet: no such folder"),
     "too few per class": ({"per_class": 6}, "--per-class 6: class 0 has only 5"),
 }
@@ -93,7 +96,7 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(folder, tm
     from jaxcnn.networks import conv
 
     monkeypatch.setitem(NAMED, "ten", Named(lambda: conv(3, 3), tiny.SHAPE))
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=f"^{message}"):
         conduct(config(folder, tmp_path / "run", **fields))
     assert not (tmp_path / "run").exists()
 

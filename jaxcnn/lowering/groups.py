@@ -1,0 +1,23 @@
+"""Groups, one by one: each is a dense contraction of its own channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn.lowering.window import Window
+
+Contraction = Callable[[jax.Array, jax.Array, Window], jax.Array]
+
+
+def split(contraction: Contraction, a: jax.Array, b: jax.Array, window: Window) -> jax.Array:
+    """The contraction of each group, side by side in the last axis.
+
+    Channels are group by group in the last axis of both arguments and of the result.
+    """
+    alone, g = replace(window, groups=1), window.groups
+    pairs = zip(jnp.split(a, g, -1), jnp.split(b, g, -1), strict=True)
+    return jnp.concatenate([contraction(x, y, alone) for x, y in pairs], -1)
