@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxcnn.networks import Network, resnet_small
 from jaxcnn.training.config import Config
@@ -77,9 +77,10 @@ def outcome(variant: Variant, data: DataSet, config: Config, width: int) -> Outc
 def write_outcomes(path: Path, found: Sequence[Outcome]) -> None:
     """A line per epoch of every training, with what it began with; one line where not one epoch was finished."""
     header = [*Variant.__dataclass_fields__, "logits_rms", "gradient_norm", *Epoch._fields, "stopped"]
-    lines = [
-        (*vars(variant).values(), logits_rms, gradient_norm, *epoch, stopped or "")
-        for variant, logits_rms, gradient_norm, epochs, stopped in found
-        for epoch in [*epochs] or [[""] * len(Epoch._fields)]
-    ]
+    lines: list[tuple[Any, ...]] = []
+    for variant, logits_rms, gradient_norm, epochs, stopped in found:
+        start = (*vars(variant).values(), logits_rms, gradient_norm)
+        lines += [(*start, *epoch, stopped or "") for epoch in epochs]
+        if not epochs:
+            lines.append((*start, *[""] * len(Epoch._fields), stopped))
     write_csv(path, header, lines)

@@ -119,12 +119,17 @@ class ResNet(nn.Module):
 
 
 class Pair(NamedTuple):
-    """The same network twice, the shape of one example for this test, and how many to take."""
+    """The same network twice, the shape of one example for this test, how many to take, and what they are drawn from.
+
+    The gradient jumps where rounding to float32 changes a pool's winner. VGG-11's seed is that of an image for which it
+    does not; in float64 every image would do.
+    """
 
     here: Callable[[], Network]
     there: Callable[[], nn.Module]
     input_shape: tuple[int, int, int]
     batch: int = 2
+    seed: int = 0
 
 
 heavy = pytest.mark.heavy
@@ -134,7 +139,7 @@ PAIRS = {
     "resnet18-224": Pair(resnet18, ResNet, (224, 224, 3)),
     "resnet50": Pair(resnet50, lambda: ResNet((3, 4, 6, 3), 4), (64, 64, 3)),
     "alexnet": Pair(alexnet, AlexNet, (224, 224, 3)),
-    "vgg11": Pair(vgg11, VGG11, (224, 224, 3), 1),
+    "vgg11": Pair(vgg11, VGG11, (224, 224, 3), 1, seed=1),
 }
 LIGHT = ("lenet5", "resnet18")
 pairs = pytest.mark.parametrize("name", [n if n in LIGHT else pytest.param(n, marks=heavy) for n in PAIRS])
@@ -144,7 +149,8 @@ precisions = pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES.items(),
 
 def twins(name: str, dtype: str) -> tuple[nn.Module, Network, dict, dict, np.ndarray, np.ndarray]:
     """The PyTorch model, this network with its weights, and a batch of images [n, h, w, c] and labels."""
-    pair, random = PAIRS[name], np.random.default_rng(0)
+    pair = PAIRS[name]
+    random = np.random.default_rng(pair.seed)
     torch.manual_seed(0)
     model = pair.there().to(torch.float64)
     for module in model.modules():
