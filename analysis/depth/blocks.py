@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxcnn.networks import Network, bottleneck_block, projection, residual_block, summary
@@ -62,7 +63,7 @@ def receptive_field(network: Network, input_shape: tuple[int, ...]) -> tuple[int
     (3, 5)
     """
     params, state = network.init(jax.random.key(0), input_shape), network.init_state(input_shape)
-    x = jax.random.normal(jax.random.key(1), (1, *input_shape))
+    x = jax.random.normal(jax.random.key(1), (1, *input_shape), jnp.float32)
 
     def middle(x: jax.Array) -> jax.Array:
         y, _ = network.apply(params, x, state)

@@ -21,7 +21,8 @@ class Blocks:
     wide: int = 128
     """Channels of the wide blocks, a multiple of 4."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Refuse what cannot be done."""
         if any(width < 4 or width % 4 for width in (self.narrow, self.wide)):
             raise UserError(f"--narrow {self.narrow} --wide {self.wide}: must be positive multiples of 4")
 
@@ -39,7 +40,8 @@ class Untrained:
     out: Path = Path("runs/untrained")
     """Where the table and the histogram go."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Refuse what cannot be done."""
         if self.initialisations < 1:
             raise UserError(f"--initialisations {self.initialisations}: must be at least 1")
 
@@ -66,15 +68,23 @@ class Training:
     out: Path = Path("runs/depth")
     """Where the picture and its numbers go."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Refuse what cannot be done."""
         if not self.depths or any(depth < 8 or (depth - 2) % 6 for depth in self.depths):
             raise UserError(f"--depths {' '.join(map(str, self.depths))}: each must be 6n + 2, from 8 on")
-        if self.width < 1:
-            raise UserError(f"--width {self.width}: must be at least 1")
+        for flag in ("epochs", "width"):
+            if (value := getattr(self, flag)) < 1:
+                raise UserError(f"--{flag} {value}: must be at least 1")
 
 
 def depth(study: Annotated[Blocks | Untrained | Training, tyro.conf.arg(name="")]) -> int:
-    """What depth costs, and what shortcuts and batch norm do."""
+    """What depth costs, and what shortcuts and batch norm do.
+
+    Raises:
+        UserError: the study cannot be made as asked. (Raised by the dataclass itself it would be taken for a command
+            that cannot be parsed.)
+    """
+    study.check()
     match study:
         case Blocks():
             count_blocks(study)

@@ -4,8 +4,8 @@ At initialisation, with He's kernels (Var w = 2 / fan_in), each variant has its 
 
     no norm, no shortcut    every layer keeps the mean square: q_out = q_in. The signal survives, but it forgets its
                             input with depth, and gradients of different examples no longer agree
-    no norm, shortcut       a block adds an independent signal of the same size: q_out = 2 q_in (less what the last ReLU
-                            takes). With b blocks logits and gradients are about sqrt(2)^b times too large
+    no norm, shortcut       a block adds an independent signal of the same size: q_out = 2 q_in, less what the last ReLU
+                            takes. Logits and gradients grow exponentially with the number of blocks
     norm, no shortcut       every norm divides by the batch's spread; gradients grow backwards by up to pi / (pi - 1) in
                             mean square per layer (Yang et al. 2019)
     norm, shortcut          the body is normalised, so that a block adds 1 to q: growth is linear, not exponential, and

@@ -18,7 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from jaxcnn.prediction.models import Model, by_name
+from jaxcnn.networks import NAMED
+from jaxcnn.prediction.models import Model, class_names, random_weights
+from jaxcnn.prediction.preprocessing import imagenet
 
 
 class Draw(NamedTuple):
@@ -34,20 +36,20 @@ class Draw(NamedTuple):
         return [float(self.shares[label]) for label in self.order[:5]]
 
 
-def draws(image: Path, count: int, network: str = "alexnet") -> Iterator[Draw]:
-    """The answers of `count` untrained networks, seeds 0, 1, 2, ..., to one picture.
+def draws(image: Path, count: int) -> Iterator[Draw]:
+    """The answers of `count` untrained AlexNets, seeds 0, 1, 2, ..., to one picture.
 
     Raises:
         UserError: the picture cannot be read.
     """
+    build, shape = NAMED["alexnet"]
+    preprocessing, network = imagenet(shape), build()
+    pixels = preprocessing.pixels(image)
+    names = class_names(None, *network.output_shape(shape))
     for seed in range(count):
-        model = by_name(network, None, seed, None)
-        yield draw(model, image, seed)
-
-
-def draw(model: Model, image: Path, seed: int) -> Draw:
-    shares = model.probabilities(model.preprocessing.pixels(image))
-    return Draw(seed, tuple((-shares).argsort(kind="stable").tolist()), shares)
+        model = Model(f"alexnet, seed {seed}", network, *random_weights(network, shape, seed), preprocessing, names)
+        shares = model.probabilities(pixels)
+        yield Draw(seed, tuple((-shares).argsort(kind="stable").tolist()), shares)
 
 
 def table(found: list[Draw]) -> str:

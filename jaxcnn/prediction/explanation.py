@@ -38,7 +38,7 @@ def explain(model: Model, pixels: Pixels, label: int) -> Explanation:
     """The class activation map and the input gradient of a class's logit."""
     x = jnp.asarray(model.preprocessing.normalised(pixels))[None]  # [1, h, w, c]
     path, shape = feature_site(model.network, x.shape[1:])
-    shift = jnp.zeros((1, *shape))
+    shift = jnp.zeros((1, *shape), x.dtype)
     (dx, dfeatures), features = score_gradients(x, shift, model.params, model.state, label, model.network, path)
     gradient = np.abs(np.asarray(dx[0])).max(axis=-1)  # [h, w]
     if path is None:
