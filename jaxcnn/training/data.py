@@ -145,8 +145,8 @@ def folder(path: Path) -> DataSet:
         batches = sorted(path.glob("data_batch_*.bin"))
         if not batches:
             raise UserError(f"--data {path}: holds test_batch.bin but no data_batch_1.bin to learn from")
-        parts = (as_examples(*cifar.read_cifar10_files(files), path) for files in (batches, [test_batch]))
-        return DataSet(*parts, THINGS)
+        train, test = (as_examples(*cifar.read_cifar10_files(files), path) for files in (batches, [test_batch]))
+        return DataSet(train, test, THINGS)
 
     def find(name: str) -> Path:
         for candidate in (path / name, path / f"{name}.gz"):
