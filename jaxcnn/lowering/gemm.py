@@ -17,7 +17,8 @@ from jaxcnn.lowering.precision import accumulator, zeros
 from jaxcnn.lowering.taps import pad, tap, taps
 from jaxcnn.lowering.window import Window
 
-POSITIONS = 4096  # per chunk: enough for the product to reach its speed, few enough for the columns to stay in cache
+COLUMNS = 2**20  # numbers per chunk, 4 MiB of float32: few enough for the columns to stay in cache
+POSITIONS = 8192  # per chunk, at most: enough for the product to reach its speed
 
 
 def correlate_kernel_by_taps(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
@@ -40,24 +41,29 @@ def correlate_kernel_by_taps(x: jax.Array, y: jax.Array, window: Window) -> jax.
 def correlate_kernel_by_chunks(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
     """The same, for one group."""
     n, c, k = x.shape[0], x.shape[-1], y.shape[-1]
-    images = images_per_chunk(n, y.size // (n * k))
+    images = images_per_chunk(n, y.size // (n * k), len(taps(window)) * c)
 
     def add(total: jax.Array, chunk: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
         x, y = chunk
         columns = jnp.concatenate([tap(x, window, t) for t in taps(window)], -1)  # [images, *output, t c]
-        product = lax.dot_general(
-            y.reshape(-1, k),
-            columns.reshape(-1, columns.shape[-1]),
-            (((0,), (0,)), ((), ())),
-            preferred_element_type=total.dtype,
-        )
-        return total + product, None
+        return total + transposed_product(y, columns), None
 
     chunks = jax.tree.map(lambda a: a.reshape(-1, images, *a.shape[1:]), (pad(x, window), y))
     total, _ = lax.scan(add, zeros((k, len(taps(window)) * c), x, y), chunks)  # [k, t c]
     return total.T.reshape(*window.size, c, k)
 
 
-def images_per_chunk(n: int, positions: int) -> int:
-    """The largest divisor of n with at most POSITIONS positions in all, or 1."""
-    return max(m for m in range(1, n + 1) if n % m == 0 and (m == 1 or m * positions <= POSITIONS))
+def transposed_product(y: jax.Array, x: jax.Array) -> jax.Array:
+    """y^T x, summed over all axes but the last: [k, c]."""
+    return lax.dot_general(
+        y.reshape(-1, y.shape[-1]),
+        x.reshape(-1, x.shape[-1]),
+        (((0,), (0,)), ((), ())),
+        preferred_element_type=accumulator(x.dtype),
+    )
+
+
+def images_per_chunk(n: int, positions: int, columns: int) -> int:
+    """The largest divisor of n whose positions and columns stay within bounds, or 1."""
+    most = min(POSITIONS, COLUMNS // columns) // positions
+    return max(m for m in range(1, n + 1) if n % m == 0 and (m == 1 or m <= most))

@@ -12,12 +12,13 @@ on the order of threads.
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxcnn.lowering.fusion import once
 from jaxcnn.lowering.precision import accumulator
 from jaxcnn.lowering.taps import pad, tap, taps, untap
 from jaxcnn.lowering.window import Window
@@ -54,6 +55,11 @@ def window_max(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
 
     The first of equal values in row-major order wins, the first NaN wins over everything, padding never wins.
     """
+    return once(partial(running_max, window=window), x)
+
+
+def running_max(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
+    """Tap by tap, the larger of the best so far and the next."""
     padded = pad(x, window, -jnp.inf)
     shape = (x.shape[0], *window.output, x.shape[-1])
     best = jnp.full(shape, -jnp.inf, x.dtype)

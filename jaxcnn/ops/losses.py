@@ -229,7 +229,8 @@ def softmax(x: Float[Array, "... k"]) -> Float[Array, "... k"]:
     >>> softmax(jnp.array([1000., 1000.]))
     Array([0.5, 0.5], dtype=float32)
     """
-    return softmax_rule(*floating("softmax", x=x))
+    (x,) = floating("softmax", x=x)
+    return softmax_rule(_wide(x)).astype(x.dtype)  # what is kept is as wide as the gradient's sums
 
 
 def log_softmax(x: Float[Array, "... k"]) -> Float[Array, "... k"]:
@@ -242,4 +243,5 @@ def log_softmax(x: Float[Array, "... k"]) -> Float[Array, "... k"]:
     >>> log_softmax(jnp.array([1000., 0.]))
     Array([    0., -1000.], dtype=float32)
     """
-    return log_softmax_rule(*floating("log_softmax", x=x))
+    (x,) = floating("log_softmax", x=x)
+    return log_softmax_rule(_wide(x)).astype(x.dtype)  # what is kept is as wide as the gradient's sums

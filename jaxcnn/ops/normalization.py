@@ -139,7 +139,7 @@ def batch_norm(
            [ 1.,  1.]], dtype=float32)
     """
     x, scale, offset = floating("batch_norm", x=x, scale=scale, offset=offset)
-    _check_channels(x, scale=scale, offset=offset)
+    _check_channels("batch_norm", x, scale=scale, offset=offset)
     if not epsilon > 0:
         raise ValueError(f"batch_norm: epsilon must be positive, got {epsilon}; 1e-5 is usual")
     if (mean is None) != (variance is None):
@@ -147,7 +147,7 @@ def batch_norm(
     if mean is None:
         return batch_normalize(x, scale, offset, epsilon=float(epsilon))
     mean, variance = floating("batch_norm", mean=mean, variance=variance)
-    _check_channels(x, mean=mean, variance=variance)
+    _check_channels("batch_norm", x, mean=mean, variance=variance)
     return normalize(x, scale, offset, _wide(mean), _wide(variance), epsilon=float(epsilon))
 
 
@@ -164,17 +164,17 @@ def batch_statistics(x: Float[Array, "n *spatial c"]) -> tuple[Float[Array, " c"
     (Array([ 2., 20.], dtype=float32), Array([  1., 100.], dtype=float32))
     """
     (x,) = floating("batch_statistics", x=x)
-    _check_channels(x)
+    _check_channels("batch_statistics", x)
     return statistics(x)
 
 
-def _check_channels(x: jax.Array, **vectors: jax.Array) -> None:
+def _check_channels(layer: str, x: jax.Array, **vectors: jax.Array) -> None:
     if x.ndim < 2:
-        raise ValueError(f"batch_norm: x must be [n, c] or [n, *spatial, c], got {shape('x', x)}")
-    filled("batch_norm", "x", x)
+        raise ValueError(f"{layer}: x must be [n, c] or [n, *spatial, c], got {shape('x', x)}")
+    filled(layer, "x", x)
     for name, vector in vectors.items():
         if vector.shape != x.shape[-1:]:
             raise ValueError(
-                f"batch_norm: {name} must have one entry for each of the {x.shape[-1]} channels of x (axis -1), got "
+                f"{layer}: {name} must have one entry for each of the {x.shape[-1]} channels of x (axis -1), got "
                 f"{shape('x', x)}, {shape(name, vector)}"
             )

@@ -51,9 +51,16 @@ def rule(
     6.0
     """
 
-    @partial(jax.custom_vjp, nondiff_argnums=(0,))
-    def call(settings: Settings, *arrays: Any) -> Any:
+    # Called eagerly, each is compiled once per shape and settings; inside another `jit` they are written out there.
+    @partial(jax.jit, static_argnums=0, inline=True)
+    def forward_pass(settings: Settings, *arrays: Any) -> Any:
         return function(*arrays, **dict(settings))
+
+    @partial(jax.jit, static_argnums=0, inline=True)
+    def backward_pass(settings: Settings, kept: Any, dy: Any) -> Cotangents:
+        return backward(kept, dy, **dict(settings))
+
+    call = jax.custom_vjp(forward_pass, nondiff_argnums=(0,))
 
     def forward(settings: Settings, *arrays: Any) -> tuple[Any, tuple[Any, Types]]:
         y = call(settings, *arrays)
@@ -61,7 +68,7 @@ def rule(
 
     def backwards(settings: Settings, saved: tuple[Any, Types], dy: Any) -> Cotangents:
         kept, types = saved
-        cotangents = backward(kept, dy, **dict(settings))
+        cotangents = backward_pass(settings, kept, dy)
         return tuple(as_cotangent(cotangent, type_) for cotangent, type_ in zip(cotangents, types, strict=True))
 
     call.defvjp(forward, backwards)

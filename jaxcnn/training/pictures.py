@@ -84,7 +84,7 @@ def mistake(
     answer = int(probabilities.argmax())
     ax.set_title(f"{classes[label]} taken for {classes[answer]}", fontsize=8, pad=3)
     ax.set_xlabel(
-        f"p({classes[answer]}) = {probabilities[answer]:.3f}\np({classes[label]}) = {probabilities[label]:.3f}",
+        f"p({classes[answer]}) = {probabilities[answer]:.3f}\np({classes[label]}) = {probabilities[label]:.2g}",
         fontsize=7,
     )
     return ax

@@ -9,7 +9,7 @@ from jaxcnn import ops
 from jaxcnn.networks import conv, dense, identity, relu, residual, serial, tanh
 
 KEY = jax.random.key(0)
-X = jax.random.normal(jax.random.key(1), (3, 4), jnp.float64)
+X = np.random.default_rng(1).normal(size=(3, 4))
 
 
 def test_serial_runs_in_the_order_written():

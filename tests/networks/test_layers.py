@@ -1,40 +1,58 @@
 """Layers: settings reach the op, leaves have the right shapes, batch norm and dropout know training from inference."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.nn.initializers import ones, zeros
 
 from jaxcnn import networks, ops
 from jaxcnn.networks import batch_norm, conv, conv_transpose, dense, dropout, relu, serial
 
 KEY = jax.random.key(0)
-IMAGES = jax.random.normal(jax.random.key(1), (4, 7, 8, 2), jnp.float32)
+IMAGES = jnp.float32(np.random.default_rng(1).normal(size=(4, 7, 8, 2)))
 WINDOWED = {"stride": 2, "padding": ((1, 2), (0, 1)), "dilation": 2}
 
 PLAIN = {
-    "max_pool": (networks.max_pool(2, **WINDOWED), lambda x: ops.max_pool(x, 2, **WINDOWED)),
+    "max_pool": (networks.max_pool(2, **WINDOWED), "max_pool", {"window": 2, **WINDOWED}),
     "avg_pool": (
         networks.avg_pool((3, 2), count_include_pad=False, **WINDOWED),
-        lambda x: ops.avg_pool(x, (3, 2), count_include_pad=False, **WINDOWED),
+        "avg_pool",
+        {"window": (3, 2), "count_include_pad": False, **WINDOWED},
     ),
-    "global_avg_pool": (networks.global_avg_pool(), ops.global_avg_pool),
-    "relu": (relu(), ops.relu),
-    "leaky_relu": (networks.leaky_relu(negative_slope=0.3), lambda x: ops.leaky_relu(x, negative_slope=0.3)),
-    "leaky_relu by default": (networks.leaky_relu(), ops.leaky_relu),
-    "sigmoid": (networks.sigmoid(), ops.sigmoid),
-    "tanh": (networks.tanh(), ops.tanh),
-    "identity": (networks.identity(), ops.identity),
-    "flatten": (networks.flatten(), ops.flatten),
+    "global_avg_pool": (networks.global_avg_pool(), "global_avg_pool", {}),
+    "relu": (relu(), "relu", {}),
+    "leaky_relu": (networks.leaky_relu(negative_slope=0.3), "leaky_relu", {"negative_slope": 0.3}),
+    "leaky_relu of seed 0": (networks.leaky_relu(), "leaky_relu", {"negative_slope": 0.1}),
+    "sigmoid": (networks.sigmoid(), "sigmoid", {}),
+    "tanh": (networks.tanh(), "tanh", {}),
+    "identity": (networks.identity(), "identity", {}),
+    "flatten": (networks.flatten(), "flatten", {}),
 }
+
+
+def calls(network, params, x):
+    """The ops that a network calls and what it gives them beside x; each op returns its x."""
+    made = []
+
+    def spy(name):
+        return lambda x, **given: made.append((name, given)) or x
+
+    network.apply(params, x, ops=SimpleNamespace(**{name: spy(name) for name in ops.__all__}))
+    return made
 
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_layers_without_leaves_are_their_op(name):
-    network, op = PLAIN[name]
+    network, op, settings = PLAIN[name]
     assert network.init(KEY, IMAGES.shape[1:]) == {}
-    y = network.apply({}, IMAGES)
-    np.testing.assert_array_equal(y, op(IMAGES))
+    [(called, given)] = calls(network, {}, IMAGES)
+    assert called == network.kind == op
+    assert given == settings
+    y = jax.eval_shape(partial(getattr(ops, op), **settings), IMAGES)
     assert network.output_shape(IMAGES.shape[1:]) == y.shape[1:]
 
 
@@ -43,19 +61,25 @@ def test_layers_without_leaves_are_their_op(name):
 @pytest.mark.parametrize("make", [conv, conv_transpose], ids=["conv", "conv_transpose"])
 def test_convolutions_are_their_op(make, groups, bias):
     settings = {**WINDOWED, "groups": groups}
-    network = make(6, (3, 2), bias=bias, bias_init=jax.nn.initializers.normal(1.0), **settings)
+    network = make(6, (3, 2), bias=bias, kernel_init=zeros, bias_init=ones, **settings)
     params = network.init(KEY, IMAGES.shape[1:])
-    channels = (2, 6) if make is conv else (6, 2)
-    assert params["kernel"].shape == (3, 2, channels[0] // groups, channels[1])
-    y = network.apply(params, IMAGES)
-    np.testing.assert_array_equal(y, getattr(ops, make.__name__)(IMAGES, **params, **settings))
-    assert params.get("bias", jnp.zeros(0)).shape == {"channel": (6,), "position": y.shape[1:], None: (0,)}[bias]
-    assert y.shape[-1] == 6
+    [(called, given)] = calls(network, params, IMAGES)
+    assert called == network.kind == make.__name__
+    assert given == {**params, **settings}  # the very same arrays
+    y = jax.eval_shape(partial(getattr(ops, called), **settings), IMAGES, **params)
+    assert network.output_shape(IMAGES.shape[1:]) == y.shape[1:]
+    inputs, outputs = (2, 6) if make is conv else (6, 2)
+    assert params.pop("kernel").shape == (3, 2, inputs // groups, outputs)
+    assert {name: leaf.shape for name, leaf in params.items()} == {
+        "channel": {"bias": (6,)},
+        "position": {"bias": y.shape[1:]},
+        None: {},
+    }[bias]
 
 
 @pytest.mark.parametrize("input_shape", [(9, 2), (9, 8, 2), (5, 6, 7, 2)], ids=["1-D", "2-D", "3-D"])
 def test_one_number_is_a_window_for_any_rank(input_shape):
-    network = conv(3, 3, bias="position")
+    network = conv(3, 3, bias="position", kernel_init=zeros)
     rank = len(input_shape) - 1
     assert jax.tree.map(jnp.shape, network.init(KEY, input_shape)) == {
         "kernel": (3,) * rank + (2, 3),
@@ -63,11 +87,12 @@ def test_one_number_is_a_window_for_any_rank(input_shape):
     }
 
 
-def test_dense_is_its_op():
-    x = IMAGES[:, 0, :, 0]
-    params = dense(3, bias_init=jax.nn.initializers.ones).init(KEY, (8,))
-    np.testing.assert_array_equal(dense(3).apply(params, x), ops.dense(x, params["kernel"], jnp.ones(3, jnp.float32)))
-    assert set(dense(3, bias=None).init(KEY, (8,))) == {"kernel"}
+@pytest.mark.parametrize(("bias", "leaves"), [("channel", {"kernel", "bias"}), (None, {"kernel"})])
+def test_dense_is_its_op(bias, leaves):
+    network, x = dense(3, bias=bias, kernel_init=zeros), IMAGES[:, 0, :, 0]
+    params = network.init(KEY, (8,))
+    assert set(params) == leaves
+    assert calls(network, params, x) == [("dense", params)]
 
 
 def batch_norm_by_numpy(x, params, state, momentum, epsilon):
@@ -110,16 +135,17 @@ def test_batch_norm_in_inference_uses_its_running_statistics_and_keeps_them():
     assert jax.tree.map(np.array_equal, kept, state) == {"bn1": {"mean": True, "variance": True}}
 
 
-def test_batch_norm_state_keeps_its_dtype_and_can_be_scanned():
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float64], ids=lambda dtype: dtype.__name__)
+def test_batch_norm_state_keeps_its_dtype_and_can_be_scanned(dtype):
     network = serial(bn1=batch_norm())
-    params, state = network.init(KEY, (3,), jnp.bfloat16), network.init_state((3,))
+    params, state = network.init(KEY, (3,), dtype), network.init_state((3,))
 
     def step(state, x):
         y, state = network.apply(params, x, state, training=True)
         return state, y
 
-    state, y = jax.lax.scan(step, state, jnp.ones((4, 5, 3), jnp.bfloat16))
-    assert y.dtype == jnp.bfloat16
+    state, y = jax.lax.scan(step, state, jnp.ones((4, 5, 3), dtype))
+    assert y.dtype == dtype
     assert {leaf.dtype for leaf in jax.tree.leaves(state)} == {jnp.dtype(jnp.float32)}
     np.testing.assert_allclose(state["bn1"]["mean"], 1 - 0.9**4, rtol=1e-6)
 

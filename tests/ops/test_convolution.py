@@ -101,9 +101,11 @@ def test_bias_and_its_gradient_equal_the_integer_oracle(layer, bias):
 
 
 @st.composite
-def convolutions(draw, biases):
+def convolutions(draw):
+    """A window, groups, the number of features (few and many take different forms), and the form of the bias."""
     input, size, where = draw(rows())
-    return input, size, where | draw(st.sampled_from(list(GROUPS.values()))), draw(st.sampled_from(biases))
+    where = where | draw(st.sampled_from(list(GROUPS.values())))
+    return input, size, where, draw(st.sampled_from([8, 16])), draw(st.sampled_from(["none", "channel", "position"]))
 
 
 def arrays_with_bias(layer, x, kernel, bias, where):
@@ -113,23 +115,23 @@ def arrays_with_bias(layer, x, kernel, bias, where):
 
 
 @settings(max_examples=16, deadline=None, derandomize=True)
-@given(convolutions(["none", "channel", "position"]))
+@given(convolutions())
 def test_conv_agrees_with_the_reference(case):
-    input, size, where, bias = case
-    x, kernel = normal(2, *input, 4), normal(*size, 4 // where.get("groups", 1), 8)
+    input, size, where, k, bias = case
+    x, kernel = normal(2, *input, 4), normal(*size, 4 // where.get("groups", 1), k)
     arrays = arrays_with_bias(reference.conv, x, kernel, bias, where)
     agrees(lambda *a: ops.conv(*a, **where), lambda *a: reference.conv(*a, **where), *arrays, multilinear=True)
 
 
 @settings(max_examples=10, deadline=None, derandomize=True)
-@given(convolutions(["none", "channel", "position"]))
+@given(convolutions())
 def test_conv_transpose_agrees_with_the_reference(case):
-    input, size, where, bias = case
+    input, size, where, k, bias = case
     output, _ = oracles.transposed(
         input, size, *(where.get(k, v) for k, v in (("stride", 1), ("padding", 0), ("dilation", 1)))
     )
     where = where if min(output) > 0 else where | {"padding": "VALID"}
-    x, kernel = normal(2, *input, 8), normal(*size, 4 // where.get("groups", 1), 8)
+    x, kernel = normal(2, *input, k), normal(*size, 4 // where.get("groups", 1), k)
     arrays = arrays_with_bias(reference.conv_transpose, x, kernel, bias, where)
     agrees(
         lambda *a: ops.conv_transpose(*a, **where),
@@ -187,7 +189,7 @@ def test_half_precision_sums_are_carried_in_float32(dtype):
     """5,000 ones: a sum carried in bfloat16 stops at 256, in float16 at 2,048."""
     want = float(np.asarray(5000, dtype))
     ones = partial(np.ones, dtype=dtype)
-    y, dx, dw, db = run(ops.conv, [ones((1, 5000, 1)), ones((1, 1, 1)), ones(1)], ones((1, 5000, 1)))
+    y, dx, dw, db = run(ops.conv, [ones((1, 100, 50, 1)), ones((1, 1, 1, 1)), ones(1)], ones((1, 100, 50, 1)))
     assert (float(dw.squeeze()), float(db.squeeze())) == (want, want)
     y, dx, dw = run(ops.conv, [ones((1, 1, 5000)), ones((1, 5000, 1))], ones((1, 1, 1)))
     assert float(y.squeeze()) == want

@@ -1,0 +1,91 @@
+"""`python -m benchmarks`: this project, plain JAX and PyTorch side by side."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import jax
+import tyro
+from rich.console import Console
+
+from benchmarks import growth, picture, report, store
+from benchmarks.measure import is_installed, record
+from benchmarks.rows import Row, matching
+
+WIDTH = 160
+
+
+@dataclass(frozen=True)
+class Options:
+    """Time forward and backward of each row by handwritten rules, by jax.grad and by PyTorch.
+
+    Results are added to those already in the folder, row by row, so a long benchmark can be run in pieces.
+    """
+
+    rows: str = ""
+    """Only rows whose name or group contains this; * and ? as in a shell."""
+    budget: float = 2.0
+    """Seconds for each block of calls that take turns."""
+    torch: bool = True
+    """Also PyTorch, where it is installed."""
+    scan: bool = False
+    """Also inside lax.scan, where jax.grad's own gradients can be hundreds of times slower."""
+    growth: bool = False
+    """Measure how cost grows with batch and image, and nothing else."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Precision of parameters and data; PyTorch takes part in float32 only."""
+    out: Path = Path("runs/benchmarks")
+    """Folder of the results: <platform>.json, .md and .png (other precisions have their own)."""
+    show: Annotated[bool, tyro.conf.arg(name="list")] = False
+    """List the rows and stop."""
+
+
+def main(options: Options) -> int:
+    console = Console()
+    chosen = matching(options.rows)
+    if options.show:
+        for row in chosen:
+            console.print(f"{row.name:45} {row.group}; {row.work}, x{[row.batch, *row.image]}", highlight=False)
+        return 0
+    path = options.out / f"{jax.default_backend()}{'' if options.dtype == 'float32' else '-' + options.dtype}.json"
+    results = store.load(path)
+    if options.growth:
+        results["growth"] = growth.measure(options.budget)
+        store.save(path, results)
+    else:
+        run(console, options, chosen, path, results)
+    show(console, results)
+    path.with_suffix(".md").write_text(report.markdown(results))
+    picture.draw(results, path.with_suffix(".png"))
+    console.print(f"{path}, .md, .png", highlight=False)
+    return 0
+
+
+def run(console: Console, options: Options, chosen: Sequence[Row], path: Path, results: store.Results) -> None:
+    """Measure row after row; each is on disk before the next begins."""
+    torch = options.torch and is_installed()
+    if options.torch and not torch:
+        console.print("PyTorch is not installed, or JAX does not run on the CPU: PyTorch's column stays empty.")
+    for row in chosen:
+        console.print(row.name, highlight=False)
+        found = record(row, budget=options.budget, dtype=options.dtype, scan=options.scan, torch=torch)
+        store.add(results, row.name, found)
+        store.save(path, results)
+
+
+def show(console: Console, results: store.Results) -> None:
+    """The tables, with room for all columns where the output is no terminal."""
+    wide = console if console.is_terminal else Console(width=WIDTH)
+    wide.print(report.terminal("forward and backward", report.TIME_COLUMNS, report.times(results)))
+    wide.print(report.terminal("in lax.scan; to compile; temporaries", report.COST_COLUMNS, report.costs(results)))
+    wide.print(report.terminal("geometric means", report.SUMMARY_COLUMNS, report.summary(results)))
+    if results["growth"]:
+        wide.print(report.terminal("growth", report.GROWTH_COLUMNS, report.growth(results)))
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(Options, prog="python -m benchmarks")))

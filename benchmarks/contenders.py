@@ -1,0 +1,128 @@
+"""The same work by handwritten rules (`jaxcnn.ops`) and by `jax.grad` of plain layers (`jaxcnn.reference`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxcnn.ops
+import jaxcnn.reference
+from benchmarks.rows import Row
+
+LAYERS = {"hand": jaxcnn.ops, "auto": jaxcnn.reference}
+LEARNING_RATE = 0.01
+Tree = Any
+
+
+class Problem(NamedTuple):
+    """What a row's work is done on, equal for all contenders."""
+
+    params: Tree
+    state: Tree
+    x: np.ndarray  # [batch, *image]
+    target: np.ndarray  # a cotangent dy like y for a layer, else labels [batch]
+
+
+class Compiled(NamedTuple):
+    """A compiled program with its arguments, and what making it took."""
+
+    run: Callable[[], Any]
+    seconds: float  # tracing, lowering and compiling
+    temporaries: int  # bytes at the peak, arguments and results not counted
+
+
+def problem(row: Row, dtype: str = "float32") -> Problem:
+    """Parameters and data, drawn from fixed seeds."""
+    random = np.random.default_rng(0)
+    params = row.network.init(jax.random.key(0), row.image)
+    shape = (row.batch, *row.network.output_shape(row.image))
+    target = random.standard_normal(shape).astype(dtype) if row.work == "layer" else random.integers(0, 10, row.batch)
+    params = jax.tree.map(lambda leaf: leaf.astype(dtype), params)
+    x = random.standard_normal((row.batch, *row.image)).astype(dtype)
+    return Problem(params, row.network.init_state(row.image), x, target)
+
+
+def turn(row: Row, layers: ModuleType) -> Callable[..., Tree]:
+    """One turn of the row's work: (params, state, x, target) to a tree of results."""
+    forward = partial(row.network.apply, training=True, ops=layers)
+
+    def layer(params: Tree, state: Tree, x: jax.Array, dy: jax.Array) -> Tree:
+        y, backward, new = jax.vjp(lambda params, x: forward(params, x, state), params, x, has_aux=True)
+        return y, backward(dy), new
+
+    def loss(params: Tree, state: Tree, x: jax.Array, labels: jax.Array) -> tuple[jax.Array, Tree]:
+        logits, new = forward(params, x, state)
+        return jnp.mean(layers.softmax_cross_entropy(logits, labels)), new
+
+    def step(params: Tree, state: Tree, x: jax.Array, labels: jax.Array) -> Tree:
+        (value, new), gradients = jax.value_and_grad(loss, has_aux=True)(params, state, x, labels)
+        params = jax.tree.map(lambda leaf, gradient: leaf - LEARNING_RATE * gradient, params, gradients)
+        return params, new, value
+
+    def per_example(params: Tree, state: Tree, x: jax.Array, labels: jax.Array) -> Tree:
+        def one(params: Tree, x: jax.Array, label: jax.Array) -> jax.Array:
+            return loss(params, state, x[None], label[None])[0]
+
+        return jax.vmap(jax.grad(one), (None, 0, 0))(params, x, labels)
+
+    return {"layer": layer, "step": step, "per example": per_example}[row.work]
+
+
+def looped(row: Row, layers: ModuleType) -> Callable[..., Tree]:
+    """Turn after turn inside `lax.scan`, with another x each: (params, state, xs, target) to the last results.
+
+    A step carries its parameters; the others carry their results, overwritten at each turn, so that none is left out.
+    """
+    once = turn(row, layers)
+
+    def steps(params: Tree, state: Tree, xs: jax.Array, target: jax.Array) -> Tree:
+        def body(carry: Tree, x: jax.Array) -> tuple[Tree, jax.Array]:
+            params, state, value = once(*carry, x, target)
+            return (params, state), value
+
+        return jax.lax.scan(body, (params, state), xs)
+
+    def turns(params: Tree, state: Tree, xs: jax.Array, target: jax.Array) -> Tree:
+        results = jax.eval_shape(once, params, state, xs[0], target)
+        start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), results)
+        return jax.lax.scan(lambda _, x: (once(params, state, x, target), None), start, xs)[0]
+
+    return steps if row.work == "step" else turns
+
+
+def compiled(function: Callable[..., Tree], arguments: tuple[Any, ...], repeats: int = 1) -> Compiled:
+    """Compile from nothing `repeats` times; the quickest counts, the last is kept."""
+    arguments = jax.device_put(arguments)
+    took = []
+    for _ in range(repeats):
+        jax.clear_caches()
+        start = time.perf_counter()
+        program = jax.jit(function).lower(*arguments).compile()
+        took.append(time.perf_counter() - start)
+    memory = program.memory_analysis()
+    temporaries = 0 if memory is None else memory.temp_size_in_bytes
+    return Compiled(lambda: jax.block_until_ready(program(*arguments)), min(took), temporaries)
+
+
+def outside(row: Row, given: Problem, repeats: int) -> dict[str, Compiled]:
+    """Both contenders, compiled."""
+    return {name: compiled(turn(row, layers), given, repeats) for name, layers in LAYERS.items()}
+
+
+def inside(row: Row, given: Problem, name: str, length: int) -> Compiled:
+    """One contender inside a scan of `length` turns."""
+    xs = np.stack([np.roll(given.x, shift, 0) for shift in range(length)])  # [length, batch, *image]
+    return compiled(looped(row, LAYERS[name]), (given.params, given.state, xs, given.target))
+
+
+def repeats_bitwise(run: Callable[[], Tree], times: int = 10) -> bool:
+    """Whether so many calls give results that are equal bit for bit."""
+    first, *others = ([np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(run())] for _ in range(times))
+    return all(other == first for other in others)

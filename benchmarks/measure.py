@@ -1,0 +1,87 @@
+"""One row, measured: a record of plain numbers, as it is written to JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import jax
+
+from benchmarks.contenders import inside, outside, problem, repeats_bitwise
+from benchmarks.rows import Row
+from benchmarks.timing import FEWEST, Run, Timing, clock, others, pause, take_turns, timing
+
+HAND_TURNS, AUTO_TURNS = 4, 2  # per scan; jax.grad's own may be hundreds of times slower there
+COMPILATIONS = 3
+Record = dict[str, Any]
+
+
+def record(row: Row, *, budget: float, dtype: str = "float32", scan: bool = False, torch: bool = True) -> Record:
+    """All numbers of a row.
+
+    Args:
+        budget: seconds for each block of interleaved calls.
+        scan: also inside `lax.scan`.
+        torch: also PyTorch, in a block of its own.
+
+    Returns:
+        milliseconds per turn (`hand`, `auto`, `torch`, `hand_scan`, `auto_scan`: median, low, high, calls), `compile`
+        in seconds and `temporaries` in bytes by contender, whether ten calls gave equal bits (`is_repeatable`), and
+        what share of the machine `others` took.
+    """
+    given = problem(row, dtype)
+    programs = outside(row, given, COMPILATIONS)
+    runs: dict[str, Run] = {name: program.run for name, program in programs.items()}
+    if scan and row.scan != "none":
+        runs["hand_scan"] = inside(row, given, "hand", HAND_TURNS).run
+    with others() as disturbance:
+        times = {name: timing(took, turns(name)) for name, took in take_turns(runs, budget).items()}
+    if scan and row.scan == "both":
+        times["auto_scan"] = alone(inside(row, given, "auto", AUTO_TURNS).run, budget)
+    return {
+        "group": row.group,
+        "date": date.today().isoformat(),
+        "dtype": dtype,
+        "others": disturbance,
+        **{name: taken._asdict() for name, taken in times.items()},
+        **(pytorch(row, given, budget) if torch and dtype == "float32" else {}),
+        "compile": {name: program.seconds for name, program in programs.items()},
+        "temporaries": {name: program.temporaries for name, program in programs.items()},
+        "is_repeatable": repeats_bitwise(programs["hand"].run),
+    }
+
+
+def turns(name: str) -> int:
+    return HAND_TURNS if name == "hand_scan" else 1
+
+
+def alone(run: Run, budget: float) -> Timing:
+    """A contender too slow to take turns: once, and again while the budget lasts."""
+    took = [clock(run)]
+    while sum(took) < budget and len(took) < FEWEST:
+        took.append(clock(run))
+    return timing(took, AUTO_TURNS)
+
+
+def pytorch(row: Row, given: Any, budget: float) -> Record:
+    """PyTorch in the faster of its layouts, after and before a pause: its idle threads spin."""
+    from benchmarks.pytorch import layouts, work
+
+    runs: dict[str, Callable[[], object]] = {name: work(row, given, last) for name, last in layouts(row).items()}
+    pause()
+    times = {name: timing(took) for name, took in take_turns(runs, budget).items()}
+    pause()
+    layout, best = min(times.items(), key=lambda item: item[1].median)
+    return {"torch": {**best._asdict(), "layout": layout}}
+
+
+def is_installed() -> bool:
+    """Whether there is a PyTorch that runs where JAX runs: on this CPU."""
+    if jax.default_backend() != "cpu":
+        return False
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        return False
+    return True

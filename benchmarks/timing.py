@@ -1,0 +1,88 @@
+"""Times that compare: contenders take turns, so that whatever slows the machine slows all of them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+Run = Callable[[], object]
+FEWEST, MOST = 5, 200
+IDLE = 0.3  # seconds until another library's idle threads stop spinning
+
+
+class Timing(NamedTuple):
+    """Milliseconds per call: median and quartiles over so many calls."""
+
+    median: float
+    low: float
+    high: float
+    calls: int
+
+
+def timing(seconds: Sequence[float], per: int = 1) -> Timing:
+    """Summary of calls that did `per` turns of the work each.
+
+    >>> timing([0.004, 0.002, 0.006], per=2)
+    Timing(median=2.0, low=1.5, high=2.5, calls=3)
+    """
+    low, median, high = np.percentile(np.asarray(seconds) * 1e3 / per, [25, 50, 75])
+    return Timing(float(median), float(low), float(high), len(seconds))
+
+
+def clock(run: Run) -> float:
+    """Seconds that one call takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def take_turns(runs: Mapping[str, Run], budget: float, fewest: int = FEWEST) -> dict[str, list[float]]:
+    """Seconds of each call, all contenders once per turn, until the budget (in seconds) is spent.
+
+    Each runs once before, unmeasured.
+    """
+    for run in runs.values():
+        run()
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    end = time.perf_counter() + budget
+    for turn in range(MOST):
+        if turn >= fewest and time.perf_counter() > end:
+            break
+        for name, run in runs.items():
+            seconds[name].append(clock(run))
+    return seconds
+
+
+def pause() -> None:
+    """Let another library's threads fall asleep before the next contender runs."""
+    time.sleep(IDLE)
+
+
+@contextmanager
+def others() -> Iterator[list[float]]:
+    """The share of all processor time that other programs take meanwhile: [] where it cannot be known.
+
+    Above a few percent, quartiles lie far apart and ratios are not to be trusted.
+    """
+    found: list[float] = []
+    before = busy_seconds(), time.process_time(), time.perf_counter()
+    yield found
+    after = busy_seconds(), time.process_time(), time.perf_counter()
+    if before[0] is not None and after[0] is not None:
+        foreign = (after[0] - before[0]) - (after[1] - before[1])
+        found.append(max(foreign, 0.0) / (after[2] - before[2]) / (os.cpu_count() or 1))
+
+
+def busy_seconds() -> float | None:
+    """Processor time that all programs have taken since the machine started, where Linux tells it."""
+    try:
+        user, nice, system = Path("/proc/stat").read_text().split(maxsplit=4)[1:4]
+    except OSError:
+        return None
+    return (int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,85 @@
+"""The benchmark runs, adds to what it has, and its networks are what their names say. No time is judged here."""
+
+from __future__ import annotations
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from benchmarks import contenders, growth, models, picture, report, rows, store
+from benchmarks.measure import record
+from jaxcnn import networks
+
+SMALL = {
+    "layer": rows.Row("small layer", "conv", networks.conv(2, 3), 2, (5, 5, 1)),
+    "step": rows.Row("small step", "step", models.chain(networks.flatten(), networks.dense(10)), 2, (2, 2, 1), "step"),
+    "per example": rows.Row("small", "each", networks.seed3_dense(), 2, (3, 3, 1), "per example"),
+}
+
+
+@pytest.fixture(autouse=True)
+def single_precision():
+    with jax.enable_x64(False):
+        yield
+
+
+@pytest.mark.parametrize("row", SMALL.values(), ids=SMALL)
+def test_contenders_do_the_same_work(row):
+    given = contenders.problem(row)
+    hand, auto = (program.run() for program in contenders.outside(row, given, repeats=1).values())
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), hand, auto)
+
+
+def test_a_loop_of_equal_turns_ends_where_one_turn_does():
+    row = SMALL["layer"]
+    given = contenders.problem(row)
+    once = contenders.outside(row, given, repeats=1)["hand"].run()
+    looped = contenders.inside(row, given, "hand", length=3).run()  # the third x is the first one rolled by 2 of 2
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), looped, once)
+
+
+def test_a_record_is_plain_numbers_and_can_be_reported(tmp_path):
+    found = json.loads(json.dumps(record(SMALL["layer"], budget=0, scan=True, torch=False)))
+    results = {"environment": store.environment(), "rows": {"small layer": found}, "growth": {}}
+    assert {"hand", "auto", "hand_scan", "auto_scan"} <= found.keys()
+    assert found["is_repeatable"]
+    assert "| small layer |" in report.markdown(results)
+    assert [text.get_text() for text in picture.ratios(results).get_yticklabels()] == ["small layer"]
+
+
+def test_results_are_added_to_and_kept_in_order(tmp_path):
+    path, (first, second) = tmp_path / "cpu.json", (row.name for row in rows.ROWS[:2])
+    results = store.load(path)
+    for name, number in ((second, 2), (first, 1), (second, 3)):
+        store.add(results, name, {"number": number})
+        store.save(path, results)
+    assert list(store.load(path)["rows"].items()) == [(first, {"number": 1}), (second, {"number": 3})]
+
+
+def test_results_of_another_environment_are_refused(tmp_path):
+    path = tmp_path / "cpu.json"
+    store.save(path, {**store.load(path), "environment": {**store.environment(), "jax": "0.0"}})
+    with pytest.raises(ValueError, match=r"measured with jax 0\.0 .*--out"):
+        store.load(path)
+
+
+@pytest.mark.parametrize(("power", "milliseconds"), [(1, [1.0, 4.0, 16.0]), (2, [1.0, 16.0, 256.0])])
+def test_exponent_is_the_slope(power, milliseconds):
+    assert growth.exponent([1, 4, 16], milliseconds) == pytest.approx(power)
+
+
+def test_every_row_has_its_own_name_and_fits_its_images():
+    assert len({row.name for row in rows.ROWS}) == len(rows.ROWS)
+    assert [row.name for row in rows.ROWS if not row.network.output_shape(row.image)] == []
+
+
+def test_the_residual_network_has_fourteen_layers():
+    kernels = [path for path in networks.flat(models.resnet().init(jax.random.key(0), (32, 32, 3))) if "kernel" in path]
+    assert len([path for path in kernels if "shortcut" not in path]) == 14
+
+
+def test_an_unknown_row_is_named():
+    with pytest.raises(ValueError, match="no row or group fits 'nothing'"):
+        rows.matching("nothing")

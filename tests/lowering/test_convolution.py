@@ -1,0 +1,114 @@
+"""Every form of every table computes the same sums: each against the integer oracle, wherever it is chosen.
+
+Which form a platform runs is a matter of speed; what the others do would not be seen on this machine otherwise.
+"""
+
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxcnn.lowering import convolution, gemm, toeplitz
+from jaxcnn.ops.geometry import window
+from tests import oracles
+from tests.ops.checks import DTYPES, integers, quick_jit
+from tests.ops.windows import WINDOWS
+
+TABLES = {"correlate": convolution.CORRELATE, "correlate_kernel": convolution.CORRELATE_KERNEL}
+NAMES = ("1d-stride-with-remainder-dilated", "2d-cropped-low-padded-high", "2d-everything", "3d-everything")
+
+
+def named(form):
+    """Module and function of a form, also where its groups are split first."""
+    if hasattr(form, "func"):
+        return f"{named(form.func)}({named(*form.args)})"
+    return f"{form.__module__.split('.')[-1]}.{form.__name__}"
+
+
+ROWS = {
+    f"{platform}-{named(row.form)}": (table, rows, row.form)
+    for table, platforms in TABLES.items()
+    for platform, rows in platforms.items()
+    for row in rows
+}
+
+
+def contraction(table, name, groups=1, k=8):
+    """Integer arrays of a contraction, its window, and what the oracle makes of them."""
+    input, size, settings = WINDOWS[name]
+    settings = settings | {"groups": groups}
+    where = window("conv", input, size, **settings)
+    x, kernel, y = integers(4, *input, 4), integers(*size, 4 // groups, k), integers(4, *where.output, k)
+    if table == "correlate":
+        return x, kernel, where, oracles.conv(x, kernel, **settings)
+    return x, y, where, oracles.conv_dw(x, y, size, **settings)
+
+
+def contractions(row):
+    """All that a row of a table is chosen for, with few channels and with more."""
+    table, rows, form = ROWS[row]
+    candidates = [contraction(table, *case) for case in product(NAMES, (1, 2, 4), (8, 16))]
+    return [case for case in candidates if convolution.choose(rows, 4, case[1].shape[-1], case[2]) is form]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_form_equals_the_oracle_wherever_it_is_chosen(row):
+    (*_, form), cases = ROWS[row], contractions(row)
+
+    @quick_jit
+    def run(arrays):
+        return [form(a, b, where) for (a, b), (_, _, where, _) in zip(arrays, cases, strict=True)]
+
+    results = run([(np.float32(a), np.float32(b)) for a, b, *_ in cases])
+    assert results
+    for y, (*_, want) in zip(results, cases, strict=True):
+        assert y.dtype == jnp.float32
+        np.testing.assert_array_equal(y, want)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_form_carries_its_sums_in_float32_at_least(row):
+    (*_, form), (a, b, where, want) = ROWS[row], contractions(row)[0]
+    results = quick_jit(lambda a, b: [form(a.astype(t), b.astype(t), where) for t in DTYPES])(a, b)
+    for dtype, y in zip(DTYPES, results, strict=True):
+        assert y.dtype == jnp.promote_types(dtype, jnp.float32)
+        np.testing.assert_array_equal(y, want)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_every_window_has_a_form_on_every_platform(table):
+    for rows, groups, k in product(TABLES[table].values(), (1, 2, 4), (8, 16)):
+        assert convolution.choose(rows, 4, k, contraction(table, "2d-everything", groups, k)[2])
+
+
+def test_a_long_kernel_is_no_band():
+    where = window("conv", (44100,), (4000,))
+    for table in TABLES.values():
+        assert "toeplitz" not in convolution.choose(table["cpu"], 1, 1, where).__module__
+
+
+def test_the_program_of_a_band_does_not_grow_with_the_signal():
+    def length(n):
+        where, signal = window("conv", (n,), (3,)), jnp.ones((1, n, 1))
+        return len(jax.make_jaxpr(lambda x, k: toeplitz.correlate(x, k, where))(signal, jnp.ones((3, 1, 1))).eqns)
+
+    assert length(44) == length(44100)
+
+
+@pytest.mark.parametrize("positions", [1, 25, 1000], ids=["single-images", "pairs", "whole-batch"])
+def test_chunks_of_any_size_give_the_same_sum(monkeypatch, positions):
+    monkeypatch.setattr(gemm, "POSITIONS", positions)
+    x, y, where, want = contraction("correlate_kernel", "2d-same-stride")
+    got = quick_jit(lambda x, y: gemm.correlate_kernel_by_chunks(x, y, where))(np.float32(x), np.float32(y))
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize(
+    ("n", "positions", "columns", "images"),
+    [(64, 1024, 64, 8), (64, 10**6, 9, 1), (7, 1, 1, 7), (60, 100, 100, 60), (61, 1024, 64, 1), (64, 64, 10**7, 1)],
+    ids=["divisor", "huge-images", "whole-batch", "within-both", "prime-batch", "huge-columns"],
+)
+def test_a_chunk_is_the_largest_divisor_of_the_batch_within_bounds(n, positions, columns, images):
+    assert gemm.images_per_chunk(n, positions, columns) == images
