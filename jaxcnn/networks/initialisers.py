@@ -79,7 +79,7 @@ def uniform(fan_in: int) -> Initialiser:
     """
 
     def draw(key: Array, shape: Shape, dtype: Any = jnp.float32) -> Array:
-        return jax.random.uniform(key, shape, dtype, -(fan_in**-0.5), fan_in**-0.5)
+        return jax.random.uniform(key, (prod(shape),), dtype, -(fan_in**-0.5), fan_in**-0.5).reshape(shape)
 
     return draw
 
