@@ -82,7 +82,8 @@ def test_pictures_of_the_answer_and_their_numbers(run, photograph, tmp_path, cap
         rows = list(csv.DictReader(table))
     assert len(rows) == 10
     assert np.isclose(sum(float(row["probability"]) for row in rows), 1)
-    assert Image.open(tmp_path / "p" / "01-flower.png").width > 1000
+    with Image.open(tmp_path / "p" / "01-flower.png") as picture:
+        assert picture.width > 1000
     assert str(tmp_path / "p" / "01-flower.png") in capsys.readouterr().out
 
 
