@@ -2,13 +2,16 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: train test lint format clean
+.PHONY: train test bench lint format clean
 
 train: $(VENV)/installed  ## Train seed 2's network on scikit-learn's handwritten digits.
 	$(BIN)/jaxcnn train
 
 test: $(VENV)/installed-test  ## Run every test that CI runs.
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not heavy" $(ARGS)
+
+bench: $(VENV)/installed  ## This project, plain JAX and, where it is installed, PyTorch side by side.
+	$(BIN)/python -m benchmarks
 
 lint: $(VENV)/installed-lint  ## Formatting, style and types.
 	$(BIN)/ruff format --check .

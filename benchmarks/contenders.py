@@ -18,6 +18,7 @@ from benchmarks.rows import Row
 
 LAYERS = {"hand": jaxcnn.ops, "auto": jaxcnn.reference}
 LEARNING_RATE = 0.01
+COMPILATIONS = 3
 Tree = Any
 
 
@@ -97,11 +98,11 @@ def looped(row: Row, layers: ModuleType) -> Callable[..., Tree]:
     return steps if row.work == "step" else turns
 
 
-def compiled(function: Callable[..., Tree], arguments: tuple[Any, ...], repeats: int = 1) -> Compiled:
-    """Compile from nothing `repeats` times; the quickest counts, the last is kept."""
+def compiled(function: Callable[..., Tree], arguments: tuple[Any, ...], budget: float = 0) -> Compiled:
+    """Compile from nothing, up to COMPILATIONS times while the budget (in seconds) lasts; the quickest counts."""
     arguments = jax.device_put(arguments)
-    took = []
-    for _ in range(repeats):
+    took: list[float] = []
+    while not took or (sum(took) < budget and len(took) < COMPILATIONS):
         jax.clear_caches()
         start = time.perf_counter()
         program = jax.jit(function).lower(*arguments).compile()
@@ -111,9 +112,9 @@ def compiled(function: Callable[..., Tree], arguments: tuple[Any, ...], repeats:
     return Compiled(lambda: jax.block_until_ready(program(*arguments)), min(took), temporaries)
 
 
-def outside(row: Row, given: Problem, repeats: int) -> dict[str, Compiled]:
+def outside(row: Row, given: Problem, budget: float = 0) -> dict[str, Compiled]:
     """Both contenders, compiled."""
-    return {name: compiled(turn(row, layers), given, repeats) for name, layers in LAYERS.items()}
+    return {name: compiled(turn(row, layers), given, budget) for name, layers in LAYERS.items()}
 
 
 def inside(row: Row, given: Problem, name: str, length: int) -> Compiled:

@@ -13,7 +13,6 @@ from benchmarks.rows import Row
 from benchmarks.timing import FEWEST, Run, Timing, clock, others, pause, take_turns, timing
 
 HAND_TURNS, AUTO_TURNS = 4, 2  # per scan; jax.grad's own may be hundreds of times slower there
-COMPILATIONS = 3
 Record = dict[str, Any]
 
 
@@ -26,12 +25,12 @@ def record(row: Row, *, budget: float, dtype: str = "float32", scan: bool = Fals
         torch: also PyTorch, in a block of its own.
 
     Returns:
-        milliseconds per turn (`hand`, `auto`, `torch`, `hand_scan`, `auto_scan`: median, low, high, calls), `compile`
-        in seconds and `temporaries` in bytes by contender, whether ten calls gave equal bits (`is_repeatable`), and
-        what share of the machine `others` took.
+        milliseconds per turn (`hand`, `auto`, `torch`, `hand_scan`, `auto_scan`: median, low, high, best, calls),
+        `compile` in seconds and `temporaries` in bytes by contender, whether ten calls gave equal bits
+        (`is_repeatable`), and what share of the machine `others` took.
     """
     given = problem(row, dtype)
-    programs = outside(row, given, COMPILATIONS)
+    programs = outside(row, given, budget)
     runs: dict[str, Run] = {name: program.run for name, program in programs.items()}
     if scan and row.scan != "none":
         runs["hand_scan"] = inside(row, given, "hand", HAND_TURNS).run

@@ -34,6 +34,7 @@ SUMMARY_COLUMNS = (
 )
 GROWTH_COLUMNS = ("what grows", "from, to", "ms", "exponent")
 NONE = "-"
+IDLE_ENOUGH = 0.05
 LEGEND = (
     "Forward and backward (steps: and update) in milliseconds: median ± half the distance between the quartiles. "
     "`hand` is this project, `jax.grad` the same layers in plain JAX; PyTorch runs eagerly, in the faster of its "
@@ -179,7 +180,9 @@ def circumstances(results: Results) -> str:
 def disturbed(results: Results) -> str:
     """How much of the machine others took at worst."""
     shares = [share for record in results["rows"].values() for share in record["others"]]
-    return f"Other programs took up to {max(shares, default=0):.0%} of the machine while a row was measured."
+    worst = max(shares, default=0.0)
+    warning = " These numbers are not to be quoted: measure again on an idle machine." if worst > IDLE_ENOUGH else ""
+    return f"Other programs took up to {worst:.0%} of the machine while a row was measured.{warning}"
 
 
 def repeatable(results: Results) -> str:

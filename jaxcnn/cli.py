@@ -19,6 +19,7 @@ from jaxcnn.errors import UserError
 # Only the module of the command that was asked for is imported: `jaxcnn --help` answers without JAX.
 COMMANDS = {
     "train": ("jaxcnn.training.command:train", "train a network and write what it learnt to a folder"),
+    "agree": ("jaxcnn.agreement.command:agree", "is this gradient right? compare, referee, and write a report"),
     "predict": ("jaxcnn.prediction.command:predict", "say what a network takes pictures for"),
     "depth": ("analysis.depth.command:depth", "what depth costs; what shortcuts and batch norm do"),
 }

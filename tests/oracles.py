@@ -207,8 +207,3 @@ def pool_sum_dx(dy: np.ndarray, window: Sequence[int], input: Sequence[int], **s
     """dx[n, i, c] = sum of dy over the windows that see i."""
     ones = np.ones((*window, 1, dy.shape[-1]), dy.dtype)
     return conv_dx(dy, ones, input, groups=dy.shape[-1], **settings)
-
-
-def pool_count(input: Sequence[int], window: Sequence[int], **settings: Any) -> np.ndarray:
-    """How many taps of each window lie in the input, [*output, 1]; 1 where none does."""
-    return np.maximum(pool_sum(np.ones((1, *input, 1), np.int64), window, **settings)[0], 1)

@@ -28,14 +28,14 @@ def single_precision():
 @pytest.mark.parametrize("row", SMALL.values(), ids=SMALL)
 def test_contenders_do_the_same_work(row):
     given = contenders.problem(row)
-    hand, auto = (program.run() for program in contenders.outside(row, given, repeats=1).values())
+    hand, auto = (program.run() for program in contenders.outside(row, given).values())
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), hand, auto)
 
 
 def test_a_loop_of_equal_turns_ends_where_one_turn_does():
     row = SMALL["layer"]
     given = contenders.problem(row)
-    once = contenders.outside(row, given, repeats=1)["hand"].run()
+    once = contenders.outside(row, given)["hand"].run()
     looped = contenders.inside(row, given, "hand", length=3).run()  # the third x is the first one rolled by 2 of 2
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), looped, once)
 
