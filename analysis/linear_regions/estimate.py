@@ -1,0 +1,135 @@
+"""Before the work: how many regions to expect, how long that takes, how much memory; and counting in tiles.
+
+The estimate looks along a few random chords of the domain, where knots are found exactly and at once. If lines ran in
+all directions alike, k knots per unit of length meant k^2 pi / 4 crossings per unit of area, and
+
+    regions = 1 + (knots on the border) / 2 + crossings.
+
+It is within a factor of two on trained and on random networks, and too high where lines meet in one point (a network
+without biases, seen around the origin). The seconds are rough: within a factor of three on dense networks, up to six
+too few with max pools. Beyond a budget, `count` cuts the domain into slabs and holds one at a time. A region that a cut
+between slabs passes through is counted on both sides; every such region has one edge on the cut, so
+
+    regions = sum over slabs - edges on the cuts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analysis.linear_regions.domain import Plane, polygon
+from analysis.linear_regions.graph import Graph
+from analysis.linear_regions.operations import RELU, Array, Kink
+from analysis.linear_regions.partition import partition, prepared
+from analysis.linear_regions.segment import segment
+from analysis.linear_regions.stages import levels
+
+CHORDS = 16
+SECONDS = 2e-6  # per region, beside the forward passes at its corners: see benchmarks/regions.py
+FLOPS = 2e10  # per second of one core's forward pass
+TOUCH = 2e-9  # seconds per value that it reads and writes
+BYTES = 1000  # per region, at the peak
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Expected regions, seconds on one core and bytes at the peak."""
+
+    regions: float
+    seconds: float
+    bytes: float
+
+
+def estimate(
+    network: Any, *given: Any, plane: Plane | None = None, state: Any = None, activation: Kink = RELU, seed: int = 0
+) -> Estimate:
+    """Look along random chords; the arguments are those of `partition`.
+
+    >>> one = [([[1.0], [0.0]], [0.0]), ([[1.0]], [0.0])]
+    >>> 1 <= estimate(one, [(-1, -1), (1, -1), (1, 1), (-1, 1)]).regions <= 4
+    True
+    """
+    graph, domain = prepared(network, given, plane, state, activation)
+    sides = np.roll(domain, -1, axis=0) - domain
+    border = sum(knots(graph, a, a + side) for a, side in zip(domain, sides, strict=True))
+    after = domain + sides
+    area = 0.5 * (domain[:, 0] * after[:, 1] - domain[:, 1] * after[:, 0]).sum()
+    draw = np.random.default_rng(seed)
+    total, density = 0.0, 0.0
+    for _ in range(CHORDS):
+        a, b = (domain[s] + draw.random() * sides[s] for s in draw.choice(len(domain), 2, replace=False))
+        length = float(np.linalg.norm(b - a))
+        total, density = total + length, density + knots(graph, a, b)
+    crossings = area * np.pi / 4 * (density / total) ** 2
+    regions = float(1 + border / 2 + crossings)
+    return Estimate(regions, seconds(graph, regions), regions * BYTES)
+
+
+def seconds(graph: Graph, regions: float) -> float:
+    """What cutting takes: before stage k of L some ((k - 1/2) / L)^2 of the regions are there, and every level of the
+    stage is one forward pass at their corners.
+    """
+    total = regions * SECONDS
+    for k, (node, source) in enumerate(zip(graph.stages, graph.sources, strict=True)):
+        work = 0.0
+        for i in graph.needed(source):
+            size = graph.size_of(i)
+            work += size * (TOUCH + 2 * getattr(graph.nodes[i].operation, "terms", 1) / FLOPS)
+        total += regions * ((k + 0.5) / len(graph.stages)) ** 2 * len(levels(graph, node)) * work
+    return total
+
+
+def knots(graph: Graph, a: Array, b: Array) -> int:
+    return segment(graph, a, b).count - 1
+
+
+def count(
+    network: Any, *given: Any, tiles: int, plane: Plane | None = None, state: Any = None, activation: Kink = RELU
+) -> int:
+    """The number of regions, found in `tiles` slabs one after the other.
+
+    >>> grid = [(np.eye(2), np.zeros(2)), (np.ones((2, 1)), np.zeros(1))]
+    >>> count(grid, [(-1, -1), (1, -1), (1, 1), (-1, 1)], tiles=3)
+    4
+    """
+    *params, domain = given
+    if tiles < 1:
+        raise ValueError(f"count: tiles must be at least 1, got {tiles}")
+    total = 0
+    for slab, seam in slabs(polygon(domain), tiles):
+        found = partition(network, *params, slab, plane=plane, state=state, activation=activation)
+        total += found.count - int((found.cells.lines == -1 - seam).sum() if seam is not None else 0)
+    return total
+
+
+def slabs(domain: Array, tiles: int) -> list[tuple[Array, int | None]]:
+    """A convex polygon cut by vertical lines, left to right; with each slab, which of its sides is its left cut."""
+    edges = np.linspace(domain[:, 0].min(), domain[:, 0].max(), tiles + 1)
+    rest, found, seam = domain, [], None
+    for cut in edges[1:-1]:
+        left, rest = half(rest, cut, 1), half(rest, cut, -1)
+        found.append((left, seam_of(left, seam)))
+        seam = cut
+    return [*found, (rest, seam_of(rest, seam))]
+
+
+def seam_of(slab: Array, cut: float | None) -> int | None:
+    if cut is None:
+        return None
+    on = slab[:, 0] == cut
+    return int(np.nonzero(on & np.roll(on, -1))[0][0])
+
+
+def half(corners: Array, cut: float, sign: int) -> Array:
+    """The part of a convex polygon with sign (cut - x) >= 0."""
+    side = sign * (cut - corners[:, 0])
+    part = []
+    for p, q, a, b in zip(corners, np.roll(corners, -1, axis=0), side, np.roll(side, -1), strict=True):
+        if a >= 0:
+            part.append(p)
+        if a * b < 0:
+            part.append(np.array([cut, p[1] + a / (a - b) * (q[1] - p[1])]))
+    return np.array(part)

@@ -1,0 +1,1 @@
+"""Straight-line subdivisions of a convex polygon: the geometry, which knows nothing of networks."""
