@@ -20,7 +20,7 @@ from jaxcnn import networks, ops, reference
 from jaxcnn.agreement.arguments import key_for
 from jaxcnn.ops.geometry import transposed_window, window
 
-PIXELS, LAYERS = 32, 26  # what a named network may have at most to be a case: resnet8 has just this
+PIXELS, LAYERS = 32, 12  # what a named network may have at most to be a case: LeNet-5 has just these
 
 Masks = dict[str, dict[str, np.ndarray]]
 Shapes = tuple[tuple[int, ...], ...]
