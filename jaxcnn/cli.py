@@ -20,6 +20,7 @@ from jaxcnn.errors import UserError
 COMMANDS = {
     "train": ("jaxcnn.training.command:train", "train a network and write what it learnt to a folder"),
     "agree": ("jaxcnn.agreement.command:agree", "is this gradient right? compare, referee, and write a report"),
+    "examples": ("analysis.worked_examples.command:examples", "run every statement of the seed documents and judge it"),
     "regions": ("analysis.linear_regions.command:regions", "draw and count the exact linear regions of a ReLU network"),
     "predict": ("jaxcnn.prediction.command:predict", "say what a network takes pictures for"),
     "depth": ("analysis.depth.command:depth", "what depth costs; what shortcuts and batch norm do"),

@@ -5,25 +5,26 @@ together see V = s (B - 1) + d (f - 1) + 1 inputs, and they see them through the
 
     M[(t', v, c), (b, k)] = sum over t with v = s b + d t of w[t', t, c, k]      t': taps of the other axes
 
-so that  y[.., (b, k)] = x[.., (t', v, c)] M  is B times as wide, at V / f times the multiplications. The kernel
-gradient is the same product transposed, summed back along the bands.
+so that  y[.., (b, k)] = x[.., (t', v, c)] M  is B times as wide, at V / f times the multiplications.
 """
 
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxcnn.lowering.gemm import transposed_product
+from jaxcnn.lowering.chunks import images_within, mapped
 from jaxcnn.lowering.precision import accumulator
 from jaxcnn.lowering.taps import pad
 from jaxcnn.lowering.window import Window
 
 BLOCK = 4  # outputs per block: 2, 4, 6, 8 and 12 were tried on seed 2's layers
+COLUMNS = 2**18  # numbers per chunk, 1 MiB of float32
 
 
 def bands(window: Window) -> np.ndarray:
@@ -55,23 +56,21 @@ def correlate(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     """y[n, o, k] = sum over t, c of x[n, s o + d t - low, c] w[t, c, k], for one group."""
     *_, f, c, k = kernel.shape
     matrix = jnp.einsum("tvb,ltck->lvcbk", bands(window), kernel.reshape(-1, f, c, k)).astype(x.dtype)
-    x = columns(x, window)
+    matrix = matrix.reshape(-1, BLOCK * k)  # [t' v c, b k]
+    return mapped(lambda x: banded_product(columns(x, window), matrix, window), images_per_chunk(x, window), x)
+
+
+def banded_product(x: jax.Array, matrix: jax.Array, window: Window) -> jax.Array:
+    """Columns times bands, with the blocks laid side by side again."""
     y = lax.dot_general(
-        x,
-        matrix.reshape(x.shape[-1], BLOCK * k),
-        (((x.ndim - 1,), (0,)), ((), ())),
-        preferred_element_type=accumulator(x.dtype),
+        x, matrix, (((x.ndim - 1,), (0,)), ((), ())), preferred_element_type=accumulator(x.dtype)
     )  # [n, *output but the last, blocks, b k]
-    y = y.reshape(*y.shape[:-2], -1, k)
+    y = y.reshape(*y.shape[:-2], -1, matrix.shape[-1] // BLOCK)
     return lax.slice_in_dim(y, 0, window.output[-1], axis=y.ndim - 2)  # [n, *output, k]
 
 
-def correlate_kernel(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
-    """w[t, c, k] = sum over n, o of x[n, s o + d t - low, c] y[n, o, k], for one group."""
-    k, c = y.shape[-1], x.shape[-1]
-    x = columns(x, window)
-    missing = x.shape[-2] * BLOCK - window.output[-1]
-    y = lax.pad(y, jnp.zeros((), y.dtype), [*[(0, 0, 0)] * (y.ndim - 2), (0, missing, 0), (0, 0, 0)])
-    y = y.reshape(*y.shape[:-2], -1, BLOCK * k)  # [n, *output but the last, blocks, b k]
-    matrix = transposed_product(y, x).reshape(BLOCK, k, -1, bands(window).shape[1], c)
-    return jnp.einsum("tvb,bklvc->ltck", bands(window), matrix).reshape(*window.size, c, k)
+def images_per_chunk(x: jax.Array, window: Window) -> int:
+    """As many images as keep the columns within bounds."""
+    blocks = prod(window.output[:-1]) * -(-window.output[-1] // BLOCK)
+    width = prod(window.size[:-1]) * bands(window).shape[1] * x.shape[-1]
+    return images_within(x.shape[0], COLUMNS // (blocks * width))

@@ -1,13 +1,13 @@
 """XLA's own convolution, forwards: the best form for dense channels on every platform.
 
-The kernel gradient as a convolution is here too, for GPU and TPU, where it maps to a library call: batch and channels
-trade places, x is the image, y the kernel, and stride and dilation trade places with them. On CPU the same convolution
-falls to a naive loop as soon as it stands inside a `lax.scan` (see `gemm.py` for what stands in for it there).
+The kernel gradient is a convolution too: x is the image and y the kernel, batch and channels trade places, and so do
+stride and dilation.
 """
 
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.lowering.precision import accumulator
@@ -39,19 +39,34 @@ def correlate(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 def correlate_kernel(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
     """w[t, c, k] = sum over n, o of x[n, s o + d t - low, c] y[n, o, k], for one group."""
     axes = SPATIAL[len(window.size)]
-    reach = [
-        d * (f - 1) + s * (o - 1) + 1 - n - low  # the padding at the high end that gives exactly f taps
-        for n, f, s, (low, _), d, o in zip(
-            window.input, window.size, window.stride, window.padding, window.dilation, window.output, strict=True
-        )
+    return kernel_convolution(x, y, window, (f"C{axes}N", f"I{axes}O", f"{axes}NC"))  # [*window, c, k]
+
+
+def correlate_kernel_in_order(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
+    """The same with the axes transposed beforehand into the order that XLA's CPU convolution works in.
+
+    Left to itself XLA transposes them in a program's main computation only (`ConvCanonicalization`); in the body of a
+    loop a convolution in any other order is a naive loop, 100 to 240 times slower.
+    """
+    axes = SPATIAL[len(window.size)]
+    x, y = jnp.moveaxis(x, (0, -1), (-1, 0)), jnp.moveaxis(y, 0, -2)  # [c, *input, n], [*output, n, k]
+    kernel = kernel_convolution(x, y, window, (f"N{axes}C", f"{axes}IO", f"N{axes}C"))
+    return jnp.moveaxis(kernel, 0, -2)  # [*window, c, k]
+
+
+def kernel_convolution(x: jax.Array, y: jax.Array, window: Window, numbers: tuple[str, str, str]) -> jax.Array:
+    """x convolved with y as the kernel: the axes of x, y and the result are named by `numbers`."""
+    sizes = zip(window.input, window.size, window.stride, window.padding, window.dilation, window.output, strict=True)
+    padding = [
+        (low, d * (f - 1) + s * (o - 1) + 1 - n - low)  # at the high end what gives exactly f taps
+        for n, f, s, (low, _), d, o in sizes
     ]
-    padding = [(low, high) for (low, _), high in zip(window.padding, reach, strict=True)]
     return lax.conv_general_dilated(
         crop(x, padding),
         y,
         window.dilation,
         [(max(low, 0), max(high, 0)) for low, high in padding],
         rhs_dilation=window.stride,
-        dimension_numbers=(f"C{axes}N", f"I{axes}O", f"{axes}NC"),
+        dimension_numbers=numbers,
         preferred_element_type=accumulator(x.dtype),
-    )  # [*window, c, k]
+    )

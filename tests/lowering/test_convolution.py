@@ -16,8 +16,18 @@ from tests import oracles
 from tests.ops.checks import DTYPES, integers, quick_jit
 from tests.ops.windows import WINDOWS
 
-TABLES = {"correlate": convolution.CORRELATE, "correlate_kernel": convolution.CORRELATE_KERNEL}
-NAMES = ("1d-stride-with-remainder-dilated", "2d-cropped-low-padded-high", "2d-everything", "3d-everything")
+TABLES = {
+    "correlate": convolution.CORRELATE,
+    "correlate_input": convolution.CORRELATE_INPUT,
+    "correlate_kernel": convolution.CORRELATE_KERNEL,
+}
+NAMES = (
+    "1d-stride-with-remainder-dilated",
+    "2d-cropped-low-padded-high",
+    "2d-cropped-with-stride",
+    "2d-everything",
+    "3d-everything",
+)
 
 
 def named(form):
@@ -43,6 +53,8 @@ def contraction(table, name, groups=1, k=8):
     x, kernel, y = integers(4, *input, 4), integers(*size, 4 // groups, k), integers(4, *where.output, k)
     if table == "correlate":
         return x, kernel, where, oracles.conv(x, kernel, **settings)
+    if table == "correlate_input":
+        return y, kernel, where, oracles.conv_dx(y, kernel, input, **settings)
     return x, y, where, oracles.conv_dw(x, y, size, **settings)
 
 
@@ -86,7 +98,7 @@ def test_every_window_has_a_form_on_every_platform(table):
 def test_a_long_kernel_is_no_band():
     where = window("conv", (44100,), (4000,))
     for table in TABLES.values():
-        assert "toeplitz" not in convolution.choose(table["cpu"], 1, 1, where).__module__
+        assert "toeplitz" not in convolution.choose(table.get("cpu", table["default"]), 1, 1, where).__module__
 
 
 def test_the_program_of_a_band_does_not_grow_with_the_signal():
@@ -97,18 +109,16 @@ def test_the_program_of_a_band_does_not_grow_with_the_signal():
     assert length(44) == length(44100)
 
 
-@pytest.mark.parametrize("positions", [1, 25, 1000], ids=["single-images", "pairs", "whole-batch"])
-def test_chunks_of_any_size_give_the_same_sum(monkeypatch, positions):
-    monkeypatch.setattr(gemm, "POSITIONS", positions)
-    x, y, where, want = contraction("correlate_kernel", "2d-same-stride")
-    got = quick_jit(lambda x, y: gemm.correlate_kernel_by_chunks(x, y, where))(np.float32(x), np.float32(y))
-    np.testing.assert_array_equal(got, want)
+CHUNKED = {
+    "gemm.correlate_kernel": ("correlate_kernel", gemm.correlate_kernel_by_chunks, gemm),
+    "toeplitz.correlate": ("correlate", toeplitz.correlate, toeplitz),
+}
 
 
-@pytest.mark.parametrize(
-    ("n", "positions", "columns", "images"),
-    [(64, 1024, 64, 8), (64, 10**6, 9, 1), (7, 1, 1, 7), (60, 100, 100, 60), (61, 1024, 64, 1), (64, 64, 10**7, 1)],
-    ids=["divisor", "huge-images", "whole-batch", "within-both", "prime-batch", "huge-columns"],
-)
-def test_a_chunk_is_the_largest_divisor_of_the_batch_within_bounds(n, positions, columns, images):
-    assert gemm.images_per_chunk(n, positions, columns) == images
+@pytest.mark.parametrize("images", [1, 2, 4], ids=["single-images", "pairs", "whole-batch"])
+@pytest.mark.parametrize("form", CHUNKED)
+def test_chunks_of_any_size_give_the_same_sum(monkeypatch, form, images):
+    table, run, module = CHUNKED[form]
+    monkeypatch.setattr(module, "images_within", lambda n, most: images)
+    a, b, where, want = contraction(table, "2d-same-stride")
+    np.testing.assert_array_equal(quick_jit(lambda a, b: run(a, b, where))(np.float32(a), np.float32(b)), want)
