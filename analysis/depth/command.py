@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from jaxcnn.errors import UserError
+
+if TYPE_CHECKING:
+    from jaxcnn.training.data import DataSet
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,13 @@ class Training:
     depths: tuple[int, ...] = (8, 14, 20, 32, 44, 56)
     """Numbers of layers, each 6n + 2."""
 
-    epochs: int = 8
+    epochs: int = 6
     """Passes over the training examples."""
 
     width: int = 8
     """Channels of the first stage; the others have twice and four times as many."""
 
-    learning_rate: float = 0.05
+    learning_rate: float = 0.02
     """Step size of SGD with Nesterov's momentum 0.9, falling to zero along half a cosine."""
 
     seed: int = 0
@@ -131,12 +134,16 @@ def train_depths(study: Training) -> None:
         found.append(outcome(variant, data, config, study.width))
         print(f"{variant.title}: held-out accuracy {ending(found[-1], 'test_accuracy')}", flush=True)
     study.out.mkdir(parents=True, exist_ok=True)
+    depth_sheet(found, setting(study, data)).savefig(study.out / "depth.png", dpi=120)
+    write_outcomes(study.out / "depth.csv", found)
+    print(study.out / "depth.png")
+
+
+def setting(study: Training, data: DataSet) -> str:
+    """What was trained on what, for the picture's caption."""
     widths = ", ".join(str(study.width * 2**stage) for stage in range(3))
-    setting = (
+    return (
         f"{len(data.train.labels):,} handwritten digits of 8 x 8 pixels, {len(data.test.labels)} more held out. "
         f"Channels {widths}; He's initialisation; SGD with Nesterov momentum 0.9, step {study.learning_rate:g} falling "
         f"along half a cosine; batches of 32, {study.epochs} epochs, seed {study.seed}. Dotted: guessing, ln 10 nats."
     )
-    depth_sheet(found, setting).savefig(study.out / "depth.png", dpi=120)
-    write_outcomes(study.out / "depth.csv", found)
-    print(study.out / "depth.png")

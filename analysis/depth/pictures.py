@@ -22,26 +22,33 @@ VARIANTS = {  # (normalised, shortcut): title
     (False, False): "no norm, no shortcut",
 }
 
+LEGEND = (
+    "Numbers: root mean square of the logits and norm of the gradient before the first step; training loss and "
+    "held-out accuracy of the last epoch."
+)
+
 
 def depth_sheet(outcomes: Sequence[Outcome], setting: str) -> Figure:
-    """Training curves of every depth, one panel per variant, and under them what the numbers say."""
-    figure = Figure(figsize=(13, 7.4), layout="constrained")
+    """Training curves of every depth, one panel per variant, and under each of them its numbers."""
+    figure = Figure(figsize=(13, 5.6), layout="constrained")
     figure.suptitle("Depth against shortcut and batch norm: training loss", fontsize=12)
     panels = figure.subplots(1, len(VARIANTS), sharey=True)
     shown = [epoch.train_loss for outcome in outcomes for epoch in outcome.epochs]
     limits = (0.7 * min(shown), 1.4 * min(max(shown), 20.0))
     for ax, key in zip(panels, VARIANTS, strict=True):
         chosen = [o for o in outcomes if (o.variant.normalised, o.variant.shortcut) == key]
+        chosen.sort(key=lambda outcome: outcome.variant.depth)
         curves(chosen, ax).set(title=VARIANTS[key], ylim=limits)
+        ax.set_xlabel(f"epoch\n\n{numbers(chosen)}\n", fontsize=7, family="monospace")
     panels[0].set_ylabel("cross entropy (nats per example)")
-    figure.supxlabel(caption(outcomes, setting), fontsize=8.5, ha="left", x=0.02, family="monospace")
+    figure.supxlabel(textwrap.fill(f"{setting} {LEGEND}", 190), fontsize=9, ha="left", x=0.02)
     return figure
 
 
 def curves(outcomes: Sequence[Outcome], ax: Axes) -> Axes:
     """Training loss per epoch, darker for deeper; a cross where training broke off."""
     shades = colormaps["viridis_r"](np.linspace(0.1, 1, len(outcomes)))
-    for outcome, shade in zip(sorted(outcomes, key=lambda o: o.variant.depth), shades, strict=True):
+    for outcome, shade in zip(outcomes, shades, strict=True):
         label = f"{outcome.variant.depth} layers"
         if not outcome.epochs:
             ax.plot([], [], "x", color=shade, label=f"{label}: not one epoch")
@@ -51,28 +58,20 @@ def curves(outcomes: Sequence[Outcome], ax: Axes) -> Axes:
         if outcome.stopped:
             ax.plot(numbers[-1], losses[-1], "x", markersize=9, color=shade)
     ax.axhline(math.log(10), color="grey", linewidth=0.8, linestyle=":")  # guessing among ten classes
-    ax.set(xlabel="epoch", yscale="log")
+    ax.set(yscale="log")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.3)
     ax.legend(frameon=False, fontsize=8)
     return ax
 
 
-def caption(outcomes: Sequence[Outcome], setting: str) -> str:
-    """What was trained, and for every variant the numbers at each depth: before the first step, and at the end."""
-    lines = [*textwrap.wrap(setting, 150), ""]
-    for key, title in VARIANTS.items():
-        chosen = sorted((o for o in outcomes if (o.variant.normalised, o.variant.shortcut) == key), key=depth_of)
-        lines.append(f"{title:<32}" + "".join(f"{depth_of(outcome):>12} layers" for outcome in chosen))
-        lines.append("  logits before training, rms   " + "".join(f"{o.logits_rms:>19.3g}" for o in chosen))
-        lines.append("  gradient norm there           " + "".join(f"{o.gradient_norm:>19.3g}" for o in chosen))
-        lines.append("  training loss, last epoch     " + "".join(f"{ending(o, 'train_loss'):>19}" for o in chosen))
-        lines.append("  held-out accuracy             " + "".join(f"{ending(o, 'test_accuracy'):>19}" for o in chosen))
+def numbers(outcomes: Sequence[Outcome]) -> str:
+    """A line per depth: before the first step logits (root mean square) and gradient (norm); at the end the rest."""
+    lines = [f"{'layers':>6}{'logits':>9}{'gradient':>10}{'loss':>10}{'accuracy':>10}"]
+    for outcome in outcomes:
+        start = f"{outcome.variant.depth:>6}{outcome.logits_rms:>9.3g}{outcome.gradient_norm:>10.3g}"
+        lines.append(f"{start}{ending(outcome, 'train_loss'):>10}{ending(outcome, 'test_accuracy'):>10}")
     return "\n".join(lines)
-
-
-def depth_of(outcome: Outcome) -> int:
-    return outcome.variant.depth
 
 
 def ending(outcome: Outcome, measure: str) -> str:

@@ -100,8 +100,14 @@ def by_name(name: str, weights: Path | None, seed: int, classes: Path | None) ->
 
 def random_weights(network: Network, shape: Shape, seed: int) -> tuple[Params, Params]:
     """Freshly drawn parameters, and statistics at rest."""
-    draw = jax.jit(network.init, static_argnums=1)
-    return draw(jax.random.key(seed), shape), jax.tree.map(jnp.asarray, network.init_state(shape))
+    return drawn(jax.random.key(seed), network=network, shape=shape), jax.tree.map(
+        jnp.asarray, network.init_state(shape)
+    )
+
+
+@partial(jax.jit, static_argnames=("network", "shape"))
+def drawn(key: Array, *, network: Network, shape: Shape) -> Params:
+    return network.init(key, shape)
 
 
 def class_names(path: Path | None, count: int) -> tuple[str, ...]:

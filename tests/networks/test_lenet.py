@@ -6,7 +6,7 @@ from jaxcnn.networks import flat, lenet5
 
 
 def test_the_built_tree():
-    leaves = flat(lenet5().init(jax.random.key(0), (32, 32, 1)))
+    leaves = flat(jax.jit(lenet5().init, static_argnums=1)(jax.random.key(0), (32, 32, 1)))
     sizes = {name: sum(leaf.size for path, leaf in leaves.items() if path.startswith(name)) for name in lenet_layers()}
     assert sizes == {"conv1": 156, "conv2": 2416, "dense1": 48_120, "dense2": 10_164, "dense3": 850}
     assert sum(sizes.values()) == 61_706

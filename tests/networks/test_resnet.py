@@ -8,10 +8,13 @@ import pytest
 from jaxcnn.networks import NAMED, resnet18, resnet34, resnet50, resnet_small
 
 
+def leaves(network, shape):
+    """What `init` would build, without building it."""
+    return jax.tree.leaves(jax.eval_shape(lambda key: network.init(key, shape), jax.random.key(0)))
+
+
 def count(network, shape):
-    return sum(
-        leaf.size for leaf in jax.tree.leaves(jax.eval_shape(lambda key: network.init(key, shape), jax.random.key(0)))
-    )
+    return sum(leaf.size for leaf in leaves(network, shape))
 
 
 SMALL = {8: 75_290, 14: 172_506, 20: 269_722, 32: 464_154, 44: 658_586, 56: 853_018}
@@ -41,9 +44,7 @@ def test_large_networks_have_torchvision_s_counts(make, layers, parameters):
 
 def test_with_and_without_shortcuts_the_parameters_are_the_same_but_for_their_path():
     residual, plain = (resnet_small(14, shortcut=shortcut) for shortcut in (True, False))
-    shapes = [
-        sorted(leaf.shape for leaf in jax.tree.leaves(n.init(jax.random.key(0), (8, 8, 1)))) for n in (residual, plain)
-    ]
+    shapes = [sorted(leaf.shape for leaf in leaves(network, (8, 8, 1))) for network in (residual, plain)]
     assert shapes[0] == shapes[1]
 
 
@@ -52,8 +53,9 @@ def test_statistics_move_in_training_only_and_have_the_network_s_tree(pre_activa
     network = resnet_small(8, pre_activation=pre_activation, width=4)
     params, state = network.init(jax.random.key(0), (8, 8, 3)), network.init_state((8, 8, 3))
     x = jax.random.normal(jax.random.key(1), (4, 8, 8, 3), jnp.float32)
-    _, same = network.apply(params, x, state)
-    _, moved = network.apply(params, x, state, training=True)
+    apply = jax.jit(network.apply, static_argnames="training")
+    _, same = apply(params, x, state)
+    _, moved = apply(params, x, state, training=True)
     assert jax.tree.structure(moved) == jax.tree.structure(state) == jax.tree.structure(same)
     assert jax.tree.all(jax.tree.map(np.array_equal, same, state))
     assert not any(np.array_equal(new, old) for new, old in zip(*map(jax.tree.leaves, (moved, state)), strict=True))

@@ -2,7 +2,6 @@
 
 import jax
 import pytest
-from jax.nn.initializers import zeros
 
 from jaxcnn.networks import NAMED, Row, conv, conv_transpose, flat, relu, seed2, serial, summary, table
 

@@ -16,7 +16,8 @@ from jaxcnn.networks import NAMED, batch_norm, conv, dense, flatten, max_pool, r
 from jaxcnn.networks.seeds import Named
 from jaxcnn.prediction.models import of_run
 from jaxcnn.training.config import Config
-from jaxcnn.training.experiment import conduct
+from jaxcnn.training.experiment import follow, prepare
+from jaxcnn.training.run import create
 from tests.prediction.files import bomb, noise, write
 from tests.training import tiny
 from tests.training.files import striped_set, write_folder
@@ -28,10 +29,13 @@ def normed():
     )
 
 
+TINY, NORMED = tiny.network(), normed()  # the same objects for every test are compiled once
+
+
 @pytest.fixture(autouse=True)
 def _tiny_networks(monkeypatch):
-    monkeypatch.setitem(NAMED, "tiny", Named(tiny.network, tiny.SHAPE))
-    monkeypatch.setitem(NAMED, "normed", Named(normed, tiny.SHAPE))
+    monkeypatch.setitem(NAMED, "tiny", Named(lambda: TINY, tiny.SHAPE))
+    monkeypatch.setitem(NAMED, "normed", Named(lambda: NORMED, tiny.SHAPE))
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +45,12 @@ def run(tmp_path_factory):
     data = write_folder(folder / "data", striped_set(200, 20))
     config = Config(data=str(data), network="normed", epochs=12, learning_rate=1e-2, run_dir=folder / "run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(NAMED, "normed", Named(normed, tiny.SHAPE))
-        assert conduct(config) == 0
-    return folder / "run"
+        patch.setitem(NAMED, "normed", Named(lambda: NORMED, tiny.SHAPE))
+        experiment = prepare(config)
+    run = create(config.run_dir, "run")
+    run.begin(config, experiment.data)
+    assert follow(experiment, run).stopped is None
+    return run.path
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from analysis.depth.pictures import VARIANTS, caption, depth_sheet
+from analysis.depth.pictures import VARIANTS, depth_sheet, numbers
 from analysis.depth.training import Outcome, Variant, outcome, variants, write_outcomes
 from jaxcnn.training.config import Config
 from jaxcnn.training.metrics import Epoch
@@ -54,15 +54,21 @@ OUTCOMES = [
 ] + [Outcome(Variant(14, False, True), 1e9, np.inf, [], "training stopped at epoch 1")]
 
 
-def test_the_caption_says_every_number():
-    text = caption(OUTCOMES, "A setting.")
-    assert text.startswith("A setting.")
-    for word in ("8 layers", "14 layers", "diverged", "1e+09", "0.6000", *VARIANTS.values()):
-        assert word in text
+def test_a_line_of_numbers_for_every_depth():
+    lines = numbers(OUTCOMES[3:]).splitlines()
+    assert lines[1].split() == ["8", "0.5", "2", "1.5000", "0.6000"]
+    assert lines[2].split() == ["14", "1e+09", "inf", "diverged", "diverged"]
+    assert len({len(line) for line in lines}) == 1
 
 
-def test_the_picture_and_its_numbers_are_written(tmp_path):
-    depth_sheet(OUTCOMES, "A setting.").savefig(tmp_path / "depth.png", dpi=40)
+def test_the_picture_has_a_panel_with_numbers_for_every_variant():
+    figure = depth_sheet(OUTCOMES, "A setting.")
+    assert [ax.get_title() for ax in figure.axes] == list(VARIANTS.values())
+    assert ["diverged" in ax.get_xlabel() for ax in figure.axes] == [False, False, True, False]
+    assert figure.get_supxlabel().startswith("A setting.")
+
+
+def test_the_numbers_behind_the_picture_are_written(tmp_path):
     write_outcomes(tmp_path / "depth.csv", OUTCOMES)
     with (tmp_path / "depth.csv").open() as table:
         rows = list(csv.DictReader(table))
