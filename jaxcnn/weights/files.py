@@ -9,6 +9,7 @@ PyTorch counts batches in `num_batches_tracked`, which nothing here needs: it is
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -97,7 +98,9 @@ def read_pytorch(path: Path) -> Arrays:
     """The tensors of a state dict that PyTorch saved; half precision is widened."""
     torch = import_torch(path)
     try:
-        entries = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # remarks on pickles, which are refused below
+            entries = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path}: holds objects that may run code, or is damaged; only tensors are read: save a state_dict() again"

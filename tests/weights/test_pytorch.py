@@ -3,6 +3,7 @@
 There is no torchvision here: its networks are written down again, with its names and sizes.
 """
 
+import pickle
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -215,9 +216,12 @@ def test_logits_loss_and_every_gradient_are_pytorch_s(name, dtype, tolerance):
     assert worst(found, wanted)[0] < tolerance, worst(found, wanted)
 
 
-def test_three_steps_of_sgd_move_parameters_and_running_statistics_as_in_pytorch():
-    model, network, params, state, _, _ = twins("resnet18", "float64")
-    images = np.random.default_rng(1).standard_normal((3, 4, 32, 32, 3))
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [pytest.param("float32", 1e-4, marks=heavy), ("float64", 1e-10)], ids=TOLERANCES
+)
+def test_three_steps_of_sgd_move_parameters_and_running_statistics_as_in_pytorch(dtype, tolerance):
+    model, network, params, state, _, _ = twins("resnet18", dtype)
+    images = np.random.default_rng(1).standard_normal((3, 4, 32, 32, 3)).astype(dtype)
     labels = np.random.default_rng(2).integers(0, 1000, (3, 4))
     descent = torch.optim.SGD(model.train().parameters(), lr=0.01)
     before = state
@@ -229,8 +233,8 @@ def test_three_steps_of_sgd_move_parameters_and_running_statistics_as_in_pytorch
         descent.step()
     their_params, their_state = arrays(model.state_dict(), network, (64, 64, 3))
     assert worst(state, before)[0] > 1e-2
-    assert worst(state, their_state)[0] < 1e-10
-    assert worst(params, their_params)[0] < 1e-10
+    assert worst(state, their_state)[0] < tolerance
+    assert worst(params, their_params)[0] < tolerance
 
 
 @pytest.mark.parametrize("name", [pytest.param("alexnet", marks=heavy), "lenet5", "resnet18"])
@@ -306,6 +310,14 @@ def test_half_precision_is_widened(tmp_path):
 def test_the_small_residual_network_has_the_usual_names():
     names = {tensor.name for tensor in tensors(resnet_small(8), (32, 32, 3))}
     assert {"conv1.weight", "layer1.0.conv1.weight", "layer3.0.bn2.running_var", "fc.bias"} <= names
+
+
+def test_a_plain_pickle_is_refused_without_a_remark(tmp_path):
+    marker, path = tmp_path / "ran", tmp_path / "weights.pth"
+    path.write_bytes(pickle.dumps(Mischief(marker)))  # PyTorch warns of its protocol
+    with pytest.raises(UserError, match=r"weights\.pth: holds objects that may run code"):
+        load(path, lenet5(), (32, 32, 1))
+    assert not marker.exists()
 
 
 def test_a_truncated_file_is_no_weights_file(tmp_path):
