@@ -107,5 +107,5 @@ def share_histogram(draws: Sequence[Draw], ax: Axes) -> Axes:
         )
     ax.axvline(100 / len(draws[0].shares), color="black", linewidth=0.8, linestyle=":", label="a thousandth")
     ax.set(xlabel="share of the answer given to a class (%)", ylabel="classes")
-    ax.legend(frameon=False, fontsize=8, loc="upper left")
+    ax.legend(frameon=False, fontsize=8, loc="upper left", markerscale=0.35)
     return ax

@@ -2,8 +2,9 @@ r"""Residual networks of growing depth, each with and without batch norm, with a
 
 At initialisation, with He's kernels (Var w = 2 / fan_in), each variant has its own way of failing:
 
-    no norm, no shortcut    every layer keeps the mean square: q_out = q_in. The signal survives, but it forgets its
-                            input with depth, and gradients of different examples no longer agree
+    no norm, no shortcut    every layer keeps the mean square, q_out = q_in, less what zero padding takes: of the taps
+                            of all 3x3 windows on 8, 4 and 2 pixels 0.84, 0.69 and 0.44 lie inside. On so small maps
+                            the signal fades exponentially with depth, and what is left forgets its input
     no norm, shortcut       a block adds an independent signal of the same size: q_out = 2 q_in, less what the last ReLU
                             takes. Logits and gradients grow exponentially with the number of blocks
     norm, no shortcut       every norm divides by the batch's spread; gradients grow backwards by up to pi / (pi - 1) in
