@@ -216,12 +216,10 @@ def test_logits_loss_and_every_gradient_are_pytorch_s(name, dtype, tolerance):
     assert worst(found, wanted)[0] < tolerance, worst(found, wanted)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "tolerance"), [pytest.param("float32", 1e-4, marks=heavy), ("float64", 1e-10)], ids=TOLERANCES
-)
-def test_three_steps_of_sgd_move_parameters_and_running_statistics_as_in_pytorch(dtype, tolerance):
-    model, network, params, state, _, _ = twins("resnet18", dtype)
-    images = np.random.default_rng(1).standard_normal((3, 4, 32, 32, 3)).astype(dtype)
+def test_three_steps_of_sgd_move_parameters_and_running_statistics_as_in_pytorch():
+    """In float64: the last stage's statistics are of four numbers, so that rounding to float32 grows beyond 1e-4."""
+    model, network, params, state, _, _ = twins("resnet18", "float64")
+    images = np.random.default_rng(1).standard_normal((3, 4, 32, 32, 3))
     labels = np.random.default_rng(2).integers(0, 1000, (3, 4))
     descent = torch.optim.SGD(model.train().parameters(), lr=0.01)
     before = state
@@ -233,8 +231,8 @@ def test_three_steps_of_sgd_move_parameters_and_running_statistics_as_in_pytorch
         descent.step()
     their_params, their_state = arrays(model.state_dict(), network, (64, 64, 3))
     assert worst(state, before)[0] > 1e-2
-    assert worst(state, their_state)[0] < tolerance
-    assert worst(params, their_params)[0] < tolerance
+    assert worst(state, their_state)[0] < 1e-10
+    assert worst(params, their_params)[0] < 1e-10
 
 
 @pytest.mark.parametrize("name", [pytest.param("alexnet", marks=heavy), "lenet5", "resnet18"])
