@@ -10,15 +10,19 @@ A command returns its exit code and raises `UserError` for what a person can men
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from jaxcnn.errors import UserError
 
+INTERRUPTED = 130
+
 # Only the module of the command that was asked for is imported: `jaxcnn --help` answers without JAX.
 COMMANDS = {
     "train": ("jaxcnn.training.command:train", "train a network and write what it learnt to a folder"),
+    "runs": ("jaxcnn.training.runs:runs", "list run directories, and draw their curves over each other"),
     "agree": ("jaxcnn.agreement.command:agree", "is this gradient right? compare, referee, and write a report"),
     "examples": ("analysis.worked_examples.command:examples", "run every statement of the seed documents and judge it"),
     "regions": ("analysis.linear_regions.command:regions", "draw and count the exact linear regions of a ReLU network"),
@@ -42,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return refuse(command, f"{error.filename or 'input or output'}: {error.strerror or error}", 2)
     except KeyboardInterrupt as error:
-        return refuse(command, str(error) or "interrupted", 130)
+        return refuse(command, str(error) or "interrupted", INTERRUPTED)
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
@@ -64,5 +68,18 @@ def overview() -> str:
     return "\n".join(["usage: jaxcnn COMMAND [OPTIONS]", "", *lines, "", "`jaxcnn COMMAND --help` lists its options."])
 
 
+def command_line() -> None:
+    """The program `jaxcnn`.
+
+    After an interrupt Python is not taken down in order: JAX, stopped while it was tracing or compiling, crashes then.
+    """
+    code = main()
+    if code == INTERRUPTED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    command_line()

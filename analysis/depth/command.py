@@ -108,7 +108,7 @@ def ask_untrained(study: Untrained) -> None:
     """The table on stdout; the histogram and every share in the folder."""
     from analysis.depth.pictures import histogram_sheet
     from analysis.depth.untrained import draws, table
-    from jaxcnn.training.run import write_csv
+    from jaxcnn.training.files import write_csv
 
     found = list(draws(study.image, study.initialisations))
     print(table(found))

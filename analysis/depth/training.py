@@ -26,10 +26,10 @@ from typing import Any, NamedTuple
 from jaxcnn.networks import Network, resnet_small
 from jaxcnn.training.config import Config
 from jaxcnn.training.data import DataSet
+from jaxcnn.training.files import write_csv
 from jaxcnn.training.gradients import look
 from jaxcnn.training.loop import make_keys, make_learner, train
 from jaxcnn.training.metrics import Epoch
-from jaxcnn.training.run import write_csv
 from jaxcnn.training.step import batch_at, initial_state
 
 

@@ -14,8 +14,8 @@ from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
 from jaxcnn.prediction.explanation import Explanation
 from jaxcnn.prediction.preprocessing import Pixels
+from jaxcnn.training.files import write_csv
 from jaxcnn.training.pictures import axes_or, bare, photograph
-from jaxcnn.training.run import write_csv
 
 Answers = Sequence[tuple[str, float]]
 

@@ -8,6 +8,8 @@
     metrics.py     what is measured of a network's logits
     loop.py        one epoch after the other
     run.py         the run directory              gallery.py   its pictures, drawn by pictures.py
+    checkpoint.py  what a run goes on from        files.py     files that are written whole or not at all
+    runs.py        `jaxcnn runs`: what is in run directories, one beside the other
     progress.py    what the terminal shows
     experiment.py  all of it together             command.py   `jaxcnn train`
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -54,11 +54,14 @@ class Config:
     run_dir: Path | None = None
     """Where to write parameters, metrics and pictures: a new or empty folder (None: a fresh one under runs/)."""
 
+    resume: Path | None = None
+    """Go on with the run in this folder, bit for bit as if it had never stopped; its settings hold, give no other."""
+
     def __post_init__(self) -> None:
         """Refuse what no run can do.
 
         Raises:
-            UserError: a count that is not positive, a step size or norm that is not positive and finite, a wide seed.
+            UserError: a count, step size or norm out of range, a wide seed, a setting beside `resume`.
         """
         for flag in ("epochs", "batch_size", "per_class"):
             if (value := getattr(self, flag)) is not None and value < 1:
@@ -68,6 +71,12 @@ class Config:
                 raise UserError(f"--{flag.replace('_', '-')} {value}: must be a positive finite number")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"--seed {self.seed}: must be from 0 to {2**32 - 1}")
+        if self.resume is not None:
+            others = [f.name for f in fields(self) if f.name != "resume" and getattr(self, f.name) != f.default]
+            if others:
+                raise UserError(
+                    f"--{others[0].replace('_', '-')} with --resume: a run goes on with its own settings; leave it out"
+                )
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON holds them.
@@ -75,4 +84,6 @@ class Config:
         >>> Config(epochs=3).to_json()["epochs"]
         3
         """
-        return asdict(self) | {"run_dir": None if self.run_dir is None else str(self.run_dir)}
+        found = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+        del found["resume"]
+        return found

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,8 +24,10 @@ from jaxcnn.training.gallery import draw_all
 from jaxcnn.training.gradients import Leaf, Look, compare, look
 from jaxcnn.training.loop import Keys, Result, make_keys, make_learner, train
 from jaxcnn.training.metrics import Epoch
-from jaxcnn.training.run import Run, create
+from jaxcnn.training.run import Run, create, reopen
 from jaxcnn.training.step import Batch, Learner, State, batch_at, initial_state, predict
+
+Reached = tuple[State, list[Epoch]]  # a state, and the epochs that led to it
 
 
 class Experiment(NamedTuple):
@@ -58,21 +64,39 @@ def conduct(config: Config) -> int:
         UserError: data, network or run directory are not to be had as asked.
     """
     began = time.perf_counter()
+    experiment, run, reached = begin(config) if config.resume is None else go_on(config.resume)
+    with run:
+        start = look(experiment.learner, experiment.state, *experiment.batch(1, 0))
+        announce(experiment, start)
+        compared = (
+            {"first": compare_on(experiment, experiment.state, 1, 0)} if experiment.config.gradients == "both" else {}
+        )
+
+        result = follow(experiment, run, *reached)
+        if result.stopped is None:
+            compared["last"] = compare_on(experiment, result.state, experiment.config.epochs, -1)
+            draw(experiment, run, result)
+        findings = Findings(start, compared, result.stopped, time.perf_counter() - began)
+        run.write_json("summary.json", summary(experiment, result, findings))
+    present(experiment, run, result, findings)
+    return 0 if findings.is_good else 1
+
+
+def begin(config: Config) -> tuple[Experiment, Run, Reached]:
+    """A new run."""
     experiment = prepare(config)
     run = create(config.run_dir, f"{config.network}-{Path(config.data).resolve().name}")
     run.begin(config, experiment.data)
-    start = look(experiment.learner, experiment.state, *experiment.batch(1, 0))
-    announce(experiment, start)
-    compared = {"first": compare_on(experiment, experiment.state, 1, 0)} if config.gradients == "both" else {}
+    return experiment, run, (experiment.state, [])
 
-    result = follow(experiment, run)
-    if result.stopped is None:
-        compared["last"] = compare_on(experiment, result.state, config.epochs, -1)
-        draw(experiment, run, result)
-    findings = Findings(start, compared, result.stopped, time.perf_counter() - began)
-    run.write_json("summary.json", summary(experiment, result, findings))
-    present(experiment, run, result, findings)
-    return 0 if findings.is_good else 1
+
+def go_on(path: Path) -> tuple[Experiment, Run, Reached]:
+    """The run in a directory, from its newest sound checkpoint on."""
+    run, config = reopen(path)
+    experiment = prepare(config)
+    state, epochs = run.reached(experiment.state, refused=lambda why: print(f"not used: {why}", file=sys.stderr))
+    print(f"{path}: goes on after epoch {len(epochs)} of {config.epochs}", file=sys.stderr)
+    return experiment, run, (state, epochs)
 
 
 def prepare(config: Config) -> Experiment:
@@ -108,9 +132,14 @@ def compare_on(experiment: Experiment, state: State, epoch: int, number: int) ->
     return compare(experiment.learner.network, state, *experiment.batch(epoch, number))
 
 
-def follow(experiment: Experiment, run: Run) -> Result:
-    """Train with every epoch shown and recorded, and leave the last good state on disk."""
-    config, done = experiment.config, 0
+def follow(experiment: Experiment, run: Run, state: State, behind: list[Epoch]) -> Result:
+    """Train with every epoch shown and recorded, and leave the last good state on disk.
+
+    Raises:
+        UserError: the run directory can no longer be written to.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; the message says what is on disk and how to go on.
+    """
+    config, done = experiment.config, len(behind)
 
     def on_epoch(epoch: Epoch, state: State) -> None:
         nonlocal done
@@ -118,13 +147,31 @@ def follow(experiment: Experiment, run: Run) -> Result:
         show(epoch)
         done = epoch.epoch
 
+    def whats_left() -> str:
+        return f"{run.path} has everything up to the end of epoch {done}; go on with jaxcnn train --resume {run.path}"
+
     try:
-        with progress.following(config.epochs) as show:
-            result = train(config, experiment.learner, experiment.state, experiment.data, on_epoch)
+        with progress.following(config.epochs) as show, heeding_termination():
+            result = train(config, experiment.learner, state, experiment.data, on_epoch, behind)
+        run.save(result.state)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"interrupted; {run.path} has everything up to the end of epoch {done}") from None
-    run.save(result.state)
+        raise KeyboardInterrupt(f"interrupted; {whats_left()}") from None
+    except OSError as error:
+        raise UserError(f"cannot write to {error.filename or run.path} ({error.strerror}); {whats_left()}") from error
     return result
+
+
+@contextmanager
+def heeding_termination() -> Iterator[None]:
+    """SIGTERM, with which batch systems announce the end, is heeded as Ctrl-C is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def draw(experiment: Experiment, run: Run, result: Result) -> None:

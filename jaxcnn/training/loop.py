@@ -7,7 +7,7 @@ that goes with it. That state is valid until the next epoch begins, which reuses
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -55,12 +55,17 @@ def make_learner(config: Config, network: Network, examples: int) -> Learner:
     return Learner(network, layers, make_optimiser(config, steps), config.batch_size)
 
 
-def train(config: Config, learner: Learner, state: State, data: DataSet, on_epoch: OnEpoch) -> Result:
-    """Train from `state`, which is given up, for `config.epochs` epochs or until a step is not finite."""
-    keys, seen = make_keys(config.seed), list[Epoch]()
+def train(
+    config: Config, learner: Learner, state: State, data: DataSet, on_epoch: OnEpoch, behind: Sequence[Epoch] = ()
+) -> Result:
+    """Train from `state`, which is given up, until `config.epochs` epochs are done or a step is not finite.
+
+    `behind` are the epochs that led to `state`; none at the beginning.
+    """
+    keys, seen = make_keys(config.seed), list(behind)
     training = jax.device_put(data.train)
     pass_over = epoch.lower(learner, state, training, keys.epoch(1)).compile()
-    for number in range(1, config.epochs + 1):
+    for number in range(len(seen) + 1, config.epochs + 1):
         began = time.perf_counter()
         state, sums, health = jax.block_until_ready(pass_over(state, training, keys.epoch(number)))
         seconds = time.perf_counter() - began

@@ -6,22 +6,24 @@
     metrics.jsonl        one object per epoch, written as it ends
     metrics.csv          the same
     params.safetensors   after every epoch: parameters by name, "conv1/kernel", and running statistics, "bn1/mean"
+    checkpoints/         what `--resume` goes on from: see checkpoint.py
+    lock                 held by the process that writes here
     summary.json         how it ended
     pictures/            PNG, and beside each the CSV of what it shows
 
-A file that is rewritten goes to a temporary name first and is renamed over the old one: whoever reads the directory,
-or finds it after a crash, sees a whole file, old or new.
+Whoever reads the directory, or finds it after a crash, sees whole files, old or new (see files.py).
 """
 
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,24 +34,43 @@ from safetensors.numpy import save
 
 from jaxcnn.errors import UserError
 from jaxcnn.networks.network import flat
+from jaxcnn.training import checkpoint
 from jaxcnn.training.config import Config
 from jaxcnn.training.data import DataSet
+from jaxcnn.training.files import replace, write_csv
 from jaxcnn.training.metrics import Epoch
 from jaxcnn.training.step import State
 
 
 class Run:
-    """A run directory that is being written."""
+    """A run directory that this process alone writes to, until the end of a `with`."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, lock: int):
         self.path = path
+        self.lock = lock
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.lock)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
 
     def begin(self, config: Config, data: DataSet) -> None:
         """Write what is known before the first step."""
         self.write_json("config.json", config.to_json())
         self.write_json("data.json", described(data))
         self.write_json("environment.json", environment())
-        write_csv(self.path / "metrics.csv", Epoch._fields, [])
+        self.rewind([])
+
+    def rewind(self, epochs: Sequence[Epoch]) -> None:
+        """Write the metrics anew, of these epochs alone."""
+        lines = "".join(json.dumps(epoch._asdict()) + "\n" for epoch in epochs)
+        replace(self.path / "metrics.jsonl", lines.encode())
+        write_csv(self.path / "metrics.csv", Epoch._fields, epochs)
 
     def record(self, epoch: Epoch, state: State) -> None:
         """Keep an epoch's measurements and the state that they belong to."""
@@ -58,6 +79,24 @@ class Run:
         with (self.path / "metrics.csv").open("a", newline="") as table:
             csv.writer(table).writerow(epoch)
         self.save(state)
+        checkpoint.write(self.checkpoints, epoch, state)
+
+    def reached(self, beginning: State, refused: Callable[[str], Any]) -> tuple[State, list[Epoch]]:
+        """The state of the newest checkpoint, or the beginning, and the metrics up to there, to which all else is cut.
+
+        Raises:
+            UserError: the metrics up to there are missing.
+        """
+        found = checkpoint.latest(self.checkpoints, beginning, refused)
+        number, state = (0, beginning) if found is None else found
+        epochs = read_metrics(self.path / "metrics.jsonl")[:number]
+        if [epoch.epoch for epoch in epochs] != list(range(1, number + 1)):
+            raise UserError(
+                f"--resume {self.path}: metrics.jsonl does not hold epochs 1 to {number}, which the checkpoint has; "
+                "restore it, or begin anew in another directory"
+            )
+        self.rewind(epochs)
+        return state, epochs
 
     def save(self, state: State) -> None:
         """Write the parameters and running statistics of a state."""
@@ -80,11 +119,61 @@ def create(wanted: Path | None, name: str) -> Run:
     try:
         path.mkdir(parents=True, exist_ok=True)
         if any(path.iterdir()):
-            raise UserError(f"--run-dir {path}: is not empty; name a new directory, or empty this one")
+            raise UserError(
+                f"--run-dir {path}: is not empty; name a new directory, or go on with the run in it by --resume {path}"
+            )
+        lock = locked(path)
         (path / "pictures").mkdir()
     except OSError as error:
         raise UserError(f"--run-dir {path}: cannot be written to ({error.strerror}); name another directory") from error
-    return Run(path)
+    return Run(path, lock)
+
+
+def reopen(path: Path) -> tuple[Run, Config]:
+    """The run in a directory, to go on with it, and its configuration.
+
+    Raises:
+        UserError: there is no run, it has ended, or another process is at it.
+    """
+    try:
+        settings = json.loads((path / "config.json").read_text())
+        config = Config(**settings | {"run_dir": path})
+    except FileNotFoundError:
+        raise UserError(f"--resume {path}: holds no config.json; name a directory that `jaxcnn train` made") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"--resume {path}: config.json cannot be used ({error})") from None
+    if (path / "summary.json").exists():
+        raise UserError(f"--resume {path}: the run has ended; begin another, with more --epochs or another --seed")
+    try:
+        (path / "pictures").mkdir(exist_ok=True)
+        return Run(path, locked(path)), config
+    except OSError as error:
+        raise UserError(f"--resume {path}: cannot be written to ({error.strerror})") from None
+
+
+def locked(path: Path) -> int:
+    """The directory's lock, as a file descriptor: it is given up with it, or when the process ends, however it ends."""
+    lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(lock, 32).decode(errors="replace").strip() or "unknown"
+        os.close(lock)
+        raise UserError(f"{path}: process {holder} is training there; wait for it, or stop it first") from None
+    os.truncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+    return lock
+
+
+def read_metrics(path: Path) -> list[Epoch]:
+    """The epochs in `metrics.jsonl`, up to the first line that was not written whole."""
+    epochs = []
+    for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
+        try:
+            epochs.append(Epoch(**json.loads(line)))
+        except (ValueError, TypeError):
+            break
+    return epochs
 
 
 def fresh(parent: Path, name: str) -> Path:
@@ -133,18 +222,3 @@ def git_commit() -> str | None:
 def git(*arguments: str) -> str:
     command = ["git", "-C", str(Path(__file__).parent), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table with a header."""
-    with path.open("w", newline="") as table:
-        writer = csv.writer(table)
-        writer.writerow(header)
-        writer.writerows(rows)
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(path.name + ".partial")
-    temporary.write_bytes(content)
-    temporary.replace(path)

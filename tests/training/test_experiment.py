@@ -1,6 +1,9 @@
 """Tests of whole runs, as `jaxcnn train` makes them, on data and networks that take a moment."""
 
+import contextlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +12,11 @@ from safetensors.numpy import load_file
 
 from jaxcnn.errors import UserError
 from jaxcnn.networks import NAMED, Named
-from jaxcnn.training import experiment
+from jaxcnn.training import checkpoint, experiment
 from jaxcnn.training.config import Config
 from jaxcnn.training.experiment import conduct, prepare
 from jaxcnn.training.gradients import Leaf
+from jaxcnn.training.run import Run, read_metrics
 from tests.training import tiny
 from tests.training.files import striped_set, write_folder
 
@@ -43,7 +47,7 @@ def test_a_run_leaves_everything_and_says_what_it_found(folder, tmp_path, capsys
         "params.safetensors",
         "summary.json",
     }
-    assert {path.name for path in run.iterdir()} == files | {"pictures"}
+    assert {path.name for path in run.iterdir()} == files | {"pictures", "checkpoints", "lock"}
     summary = json.loads((run / "summary.json").read_text())
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert summary["test_accuracy"] == last["test_accuracy"]
@@ -80,8 +84,124 @@ def test_an_interrupt_says_what_is_on_disk(folder, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(experiment, "train", interrupted)
-    with pytest.raises(KeyboardInterrupt, match=r"interrupted; .*run has everything up to the end of epoch 0"):
+    with pytest.raises(KeyboardInterrupt, match=r"up to the end of epoch 0; go on with jaxcnn train --resume .*run$"):
         conduct(config(folder, tmp_path / "run"))
+
+
+class Killed(BaseException):
+    """As sudden as a kill: nothing is tidied up."""
+
+
+@pytest.mark.parametrize("after", [0, 1, 3], ids=["before-the-first-epoch", "after-one", "after-the-last"])
+@pytest.mark.parametrize("where", ["metrics", "checkpoint"])
+def test_a_run_that_is_gone_on_with_ends_bit_for_bit_as_if_it_had_not_stopped(
+    folder, tmp_path, monkeypatch, whole, after, where
+):
+    """Killed while it records an epoch: before anything of it is written, or when all but the checkpoint is."""
+    target, name = (Run, "save") if where == "metrics" else (checkpoint, "write")
+    original, calls = getattr(target, name), []
+
+    def killed(*arguments):
+        calls.append(name)
+        if len(calls) > after:
+            raise Killed
+        return original(*arguments)
+
+    monkeypatch.setattr(target, name, killed)
+    monkeypatch.setattr(experiment, "draw", lambda *_: None)
+    with contextlib.suppress(Killed):
+        conduct(config(folder, tmp_path / "run", epochs=3))
+    monkeypatch.setattr(target, name, original)
+    (tmp_path / "run" / "summary.json").unlink(missing_ok=True)
+    assert conduct(Config(resume=tmp_path / "run")) == 0
+    assert (tmp_path / "run" / "params.safetensors").read_bytes() == whole
+    assert [epoch.epoch for epoch in read_metrics(tmp_path / "run" / "metrics.jsonl")] == [1, 2, 3]
+
+
+@pytest.fixture(scope="module")
+def whole(folder, tmp_path_factory):
+    """The parameters of the run that was not stopped."""
+    path = tmp_path_factory.mktemp("whole") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(NAMED, "tiny", Named(tiny.network, tiny.SHAPE))
+        patch.setattr(experiment, "draw", lambda *_: None)
+        assert conduct(config(folder, path, epochs=3)) == 0
+    return (path / "params.safetensors").read_bytes()
+
+
+def test_a_full_disk_ends_a_run_in_one_sentence_and_loses_nothing(folder, tmp_path, monkeypatch):
+    original, written = checkpoint.replace, []
+
+    def full(path, content):
+        written.append(path)
+        if len(written) > 2:
+            raise OSError(28, "No space left on device", str(path))
+        original(path, content)
+
+    monkeypatch.setattr(checkpoint, "replace", full)
+    with pytest.raises(UserError, match=r"No space left on device\); .* up to the end of epoch 1; go on with jaxcnn"):
+        conduct(config(folder, tmp_path / "run", epochs=3))
+    assert (tmp_path / "run" / "checkpoints" / "epoch-00001.json").exists()
+
+
+SCRIPT = """
+import sys
+from jaxcnn.networks import NAMED, Named
+from tests.training import tiny
+NAMED["tiny"] = Named(tiny.network, tiny.SHAPE)
+from jaxcnn.cli import command_line
+sys.argv[0] = "jaxcnn"
+command_line()
+"""
+
+
+def launch(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, *map(str, arguments)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        text=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+
+
+def finished(process):
+    """The exit code, with the pipe closed."""
+    process.communicate()
+    return process.returncode
+
+
+def kill_until_done(begin, path, kills):
+    """Train in processes that are killed at random moments, each resumed by the next; how many were killed."""
+    rng = np.random.default_rng(0)
+    for number in range(kills):
+        process = launch("train", "--resume", path) if (path / "config.json").exists() else launch(*begin)
+        next(line for line in process.stderr if "before the first step" in line)
+        try:
+            process.wait(rng.uniform(0, 1.5))
+        except subprocess.TimeoutExpired:
+            process.kill()
+        if finished(process) == 0:
+            return number
+    assert finished(launch("train", "--resume", path)) == 0
+    return kills
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.heavy)])
+def test_kills_at_random_moments_change_nothing(folder, tmp_path, kills):
+    begin = ("train", "--data", folder, "--network", "tiny", "--epochs", 20 * kills, "--run-dir")
+    assert finished(launch(*begin, tmp_path / "a")) == 0
+    assert kill_until_done((*begin, tmp_path / "b"), tmp_path / "b", kills) > 0
+    a, b = ((tmp_path / name / "params.safetensors").read_bytes() for name in "ab")
+    assert a == b
+
+
+def test_sigterm_is_an_interrupt(folder, tmp_path):
+    process = launch("train", "--data", folder, "--network", "tiny", "--epochs", 100_000, "--run-dir", tmp_path / "run")
+    for line in process.stderr:
+        if "epoch 3/" in line:
+            break
+    process.terminate()
+    said = process.communicate()[1]
+    assert process.returncode == 130
+    assert "go on with jaxcnn train --resume" in said.splitlines()[-1]
 
 
 WRONG = {

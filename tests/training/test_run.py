@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from jaxcnn.errors import UserError
 from jaxcnn.training.config import Config
 from jaxcnn.training.metrics import Epoch
-from jaxcnn.training.run import create, environment, fresh, replace
+from jaxcnn.training.run import create, environment, fresh, read_metrics, reopen
 from jaxcnn.training.step import State
 from tests.training.files import striped_set
 
@@ -62,15 +62,6 @@ def test_parameters_and_statistics_are_saved_by_name(run):
     assert not list(run.path.glob("*.partial"))
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-    monkeypatch.setattr("pathlib.Path.write_bytes", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
-    with pytest.raises(OSError, match="No space left"):
-        replace(path, b"new")
-    assert path.read_bytes() == b"old"
-
-
 def test_an_unnamed_run_gets_a_directory_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     paths = {create(None, "seed2-digits").path for _ in range(3)}
@@ -82,7 +73,7 @@ def test_an_unnamed_run_gets_a_directory_of_its_own(tmp_path, monkeypatch):
 def test_an_empty_directory_will_do_and_no_other(tmp_path):
     (tmp_path / "empty").mkdir()
     run = create(tmp_path / "empty", "unused")
-    with pytest.raises(UserError, match="is not empty; name a new directory"):
+    with pytest.raises(UserError, match="is not empty; name a new directory, or go on with the run in it by --resume"):
         create(run.path, "unused")
 
 
@@ -100,3 +91,53 @@ def test_the_commit_is_that_of_the_package_not_of_whoever_runs_it(tmp_path, monk
     assert environment()["git_commit"] == expected
     monkeypatch.setitem(os.environ, "PATH", "")
     assert environment()["git_commit"] is None
+
+
+def test_a_run_that_is_gone_on_with_has_what_its_checkpoint_has_and_no_more(run):
+    for epoch in EPOCHS:
+        run.record(epoch, STATE)
+    with (run.path / "metrics.jsonl").open("a") as lines:
+        lines.write(json.dumps(EPOCHS[1]._replace(epoch=3)._asdict()) + '\n{"epoch": 4, "tr')
+    state, epochs = run.reached(STATE, refused=pytest.fail)
+    assert epochs == read_metrics(run.path / "metrics.jsonl") == EPOCHS
+    assert len((run.path / "metrics.csv").read_text().splitlines()) == 3
+    np.testing.assert_array_equal(state.params["conv1"]["kernel"], STATE.params["conv1"]["kernel"])
+
+
+def test_a_run_without_checkpoints_begins_again(run):
+    (run.path / "metrics.jsonl").write_text(json.dumps(EPOCHS[0]._asdict()) + "\n")
+    assert run.reached(STATE, refused=pytest.fail) == (STATE, [])
+    assert read_metrics(run.path / "metrics.jsonl") == []
+
+
+def test_metrics_that_are_missing_are_said_so(run):
+    run.record(EPOCHS[0], STATE)
+    (run.path / "metrics.jsonl").unlink()
+    with pytest.raises(UserError, match=r"metrics\.jsonl does not hold epochs 1 to 1"):
+        run.reached(STATE, refused=pytest.fail)
+
+
+def test_one_process_at_a_time(run):
+    with pytest.raises(UserError, match=f"process {os.getpid()} is training there"):
+        reopen(run.path)
+    os.close(run.lock)
+    again, config = reopen(run.path)
+    assert (again.path, config.per_class, config.run_dir) == (run.path, 5, run.path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "holds no config.json; name a directory"), ("{", "cannot be used"), ('{"colour": 1}', "cannot be used")],
+    ids=["no run", "no json", "another program's"],
+)
+def test_what_is_no_run_cannot_be_gone_on_with(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(UserError, match=message):
+        reopen(tmp_path)
+
+
+def test_a_run_that_has_ended_is_not_gone_on_with(run):
+    run.write_json("summary.json", {})
+    with pytest.raises(UserError, match="the run has ended"):
+        reopen(run.path)
