@@ -80,6 +80,10 @@ def test_a_mistake_in_the_program_keeps_its_traceback(monkeypatch):
         cli.main(["train"])
 
 
+def written(path):
+    return path.exists() and path.stat().st_size > 0
+
+
 def test_ctrl_c_ends_a_run_with_130_and_leaves_what_was_learnt(tmp_path):
     run = tmp_path / "run"
     process = subprocess.Popen(
@@ -87,7 +91,7 @@ def test_ctrl_c_ends_a_run_with_130_and_leaves_what_was_learnt(tmp_path):
         stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     deadline = time.monotonic() + 300
-    while not (run / "metrics.jsonl").exists() and time.monotonic() < deadline:
+    while not written(run / "metrics.jsonl") and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=120)
