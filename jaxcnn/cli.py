@@ -27,6 +27,8 @@ COMMANDS = {
     "flow": ("analysis.gradient_flow.command:flow", "vanishing and exploding gradients, predicted and measured"),
     "examples": ("analysis.worked_examples.command:examples", "run every statement of the seed documents and judge it"),
     "regions": ("analysis.linear_regions.command:regions", "draw and count the exact linear regions of a ReLU network"),
+    "predict": ("jaxcnn.prediction.command:predict", "say what a network takes pictures for"),
+    "depth": ("analysis.depth.command:depth", "what depth costs; what shortcuts and batch norm do"),
 }
 
 

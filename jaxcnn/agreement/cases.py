@@ -20,6 +20,8 @@ from jaxcnn import networks, ops, reference
 from jaxcnn.agreement.arguments import key_for
 from jaxcnn.ops.geometry import transposed_window, window
 
+PIXELS, LAYERS = 32, 12  # what a named network may have at most to be a case: LeNet-5 has just these
+
 Masks = dict[str, dict[str, np.ndarray]]
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -186,17 +188,27 @@ def layers() -> list[Case]:
 
 
 def network_cases() -> list[Case]:
-    """Every named network, differentiated by every parameter and by its input."""
-    return [network_case(name, named.build(), named.input_shape) for name, named in networks.NAMED.items()]
+    """Every named network of up to LAYERS layers for small images, differentiated by every parameter and its input.
+
+    What is larger repeats the same layers and blocks.
+    """
+    small = {name: named for name, named in networks.NAMED.items() if is_small(named)}
+    return [network_case(name, named.build(), named.input_shape) for name, named in small.items()]
+
+
+def is_small(named: networks.Named) -> bool:
+    return max(named.input_shape) <= PIXELS and len(networks.summary(named.build(), named.input_shape)) <= LAYERS
 
 
 def network_case(name: str, network: Any, input_shape: tuple[int, ...]) -> Case:
-    hand, auto = (partial(apply_network, network, module) for module in (ops, reference))
+    state = network.init_state(input_shape)
+    hand, auto = (partial(apply_network, network, module, state) for module in (ops, reference))
     return NetworkCase(f"network {name}", "network", hand, auto, ((1, *input_shape),), network=network)
 
 
-def apply_network(network: Any, module: Any, params: Any, x: Any) -> Any:
-    return network.apply(params, x, ops=module)
+def apply_network(network: Any, module: Any, state: Any, params: Any, x: Any) -> Any:
+    """Logits, with the statistics of the batch where the network normalises."""
+    return network.apply(params, x, state, training=bool(state), ops=module)[0]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class Agree:
     """handwritten and plain, as package.module:name; one alone is checked against itself without its rules"""
 
     all: bool = False
-    """check every layer of this project in four dtypes, every named network, and every planted mistake"""
+    """check every layer of this project in four dtypes, every small named network, and every planted mistake"""
 
     only: str = ""
     """with --all: only the cases whose name holds this text"""

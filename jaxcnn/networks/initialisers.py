@@ -69,6 +69,21 @@ def gaussian(key: Array, shape: Shape, variance: float, dtype: Any) -> Array:
     return initializers.normal(variance**0.5)(key, (prod(shape),), dtype).reshape(shape)
 
 
+def uniform(fan_in: int) -> Initialiser:
+    """Uniform within 1 / sqrt(fan_in), of variance 1 / (3 fan_in): how PyTorch draws kernels and biases alike.
+
+    Behind a ReLU the mean square falls to a sixth in every layer.
+
+    >>> bool(jnp.abs(jnp.std(uniform(100)(jax.random.key(0), (100, 300))) - 300**-0.5) < 1e-3)
+    True
+    """
+
+    def draw(key: Array, shape: Shape, dtype: Any = jnp.float32) -> Array:
+        return jax.random.uniform(key, (prod(shape),), dtype, -(fan_in**-0.5), fan_in**-0.5).reshape(shape)
+
+    return draw
+
+
 def delta_orthogonal(key: Array, shape: Shape, dtype: Any = jnp.float32) -> Float[Array, "*window i o"]:
     """A random matrix with orthonormal rows at the window's centre tap and zero elsewhere (Xiao et al. 2018).
 

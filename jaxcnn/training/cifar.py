@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tarfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,23 @@ def read_cifar10(path: Path, members: tuple[str, ...]) -> tuple[np.ndarray, np.n
         raise UserError(f"{path}: the archive is damaged ({error}); remove it and it will be fetched again") from error
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}; remove the file and it will be fetched again") from error
+    return unpacked(parts)
+
+
+def read_cifar10_files(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """The same of files that were taken out of the archive, or written in its form.
+
+    Raises:
+        UserError: a file cannot be read or is damaged.
+    """
+    try:
+        return unpacked([as_records(path.read_bytes(), path, path.name) for path in paths])
+    except OSError as error:
+        raise UserError(f"{error.filename}: {error.strerror}; name a folder with CIFAR-10's binary files") from error
+
+
+def unpacked(parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels of records."""
     records = np.concatenate(parts)  # [n, 3073]
     planes = records[:, 1:].reshape(-1, CHANNELS, SIDE, SIDE)  # [n, c, h, w]
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), records[:, 0]
@@ -49,7 +67,11 @@ def read_member(archive: tarfile.TarFile, path: Path, member: str) -> np.ndarray
         stream = None
     if stream is None:
         raise UserError(f"{path}: holds no file {member}; it is not CIFAR-10's binary version")
-    data = stream.read()
+    return as_records(stream.read(), path, member)
+
+
+def as_records(data: bytes, path: Path, member: str) -> np.ndarray:
+    """A file's bytes as records `[n, 3073]`."""
     if not data or len(data) % RECORD:
         raise UserError(f"{path}: {member} has {len(data):,} bytes, no positive multiple of {RECORD:,}; it is damaged")
     return np.frombuffer(data, np.uint8).reshape(-1, RECORD)

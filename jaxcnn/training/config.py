@@ -15,7 +15,8 @@ class Config:
     """Train a convolutional network with handwritten gradients on images of ten classes."""
 
     data: str = "digits"
-    """digits (no download), mnist, fashion-mnist, cifar10 (fetched once), or a folder with MNIST's four IDX files."""
+    """digits (no download); mnist, fashion-mnist, cifar10 (fetched once); or a folder with MNIST's four IDX files or
+    CIFAR-10's binary ones."""
 
     per_class: int | None = None
     """Learn from the first so many training examples of each class only (examples; None: from all)."""

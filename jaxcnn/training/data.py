@@ -2,7 +2,7 @@
 
     digits               scikit-learn's 1,797 handwritten digits (8 x 8, 17 grey levels), bilinear to 28 x 28
     mnist, fashion-mnist, cifar10    fetched once, checked by SHA-256, kept in the user's cache (or in $JAXCNN_DATA)
-    a folder             four IDX files named as MNIST's, gzipped or not
+    a folder             four IDX files named as MNIST's, gzipped or not; or CIFAR-10's binary files
 
 `digits` come without a split. Here every fifth example of each class, in the set's order, is held out: 355 of 1,797,
 the same ones in every run.
@@ -139,7 +139,14 @@ def fetch(name: str, source: Source) -> dict[str, Path]:
 
 
 def folder(path: Path) -> DataSet:
-    """A folder with MNIST's four IDX files, each gzipped or not."""
+    """A folder with MNIST's four IDX files, each gzipped or not, or with CIFAR-10's binary files."""
+    test_batch = path / "test_batch.bin"
+    if test_batch.exists():
+        batches = sorted(path.glob("data_batch_*.bin"))
+        if not batches:
+            raise UserError(f"--data {path}: holds test_batch.bin but no data_batch_1.bin to learn from")
+        train, test = (as_examples(*cifar.read_cifar10_files(files), path) for files in (batches, [test_batch]))
+        return DataSet(train, test, THINGS)
 
     def find(name: str) -> Path:
         for candidate in (path / name, path / f"{name}.gz"):

@@ -106,7 +106,7 @@ def begin(experiment: Experiment) -> tuple[Run, Reached]:
     """A new run."""
     config = experiment.config
     run = create(config.run_dir, f"{config.network}-{Path(config.data).resolve().name}")
-    run.begin(config)
+    run.begin(config, experiment.data)
     return run, (experiment.state, [])
 
 

@@ -1,6 +1,7 @@
 """The run directory: what a run was, what it measured, and what it learnt.
 
     config.json          the configuration, every field
+    data.json            shape of an image, names of the classes, number of examples
     environment.json     versions, device, flags, precision, git commit
     metrics.jsonl        one object per epoch, written as it ends
     metrics.csv          the same
@@ -35,6 +36,7 @@ from jaxcnn.errors import UserError
 from jaxcnn.networks.network import flat
 from jaxcnn.training import checkpoint
 from jaxcnn.training.config import Config
+from jaxcnn.training.data import DataSet
 from jaxcnn.training.files import replace, write_csv
 from jaxcnn.training.metrics import Epoch
 from jaxcnn.training.step import State
@@ -57,9 +59,10 @@ class Run:
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
-    def begin(self, config: Config) -> None:
+    def begin(self, config: Config, data: DataSet) -> None:
         """Write what is known before the first step."""
         self.write_json("config.json", config.to_json())
+        self.write_json("data.json", described(data))
         self.write_json("environment.json", environment())
         self.rewind([])
 
@@ -180,6 +183,16 @@ def fresh(parent: Path, name: str) -> Path:
         number += 1
         path = parent / f"{name}-{number}"
     return path
+
+
+def described(data: DataSet) -> dict[str, Any]:
+    """What a later reader has to know of the data."""
+    return {
+        "image_shape": data.train.images.shape[1:],
+        "classes": data.classes,
+        "training_examples": len(data.train.labels),
+        "held_out_examples": len(data.test.labels),
+    }
 
 
 def environment() -> dict[str, Any]:

@@ -7,7 +7,8 @@ import pytest
 from jax.nn.initializers import constant, zeros
 
 from jaxcnn import networks, ops, reference
-from jaxcnn.networks import NAMED, seed0, seed2, seed2_shallow, seed3, seed3_1d, seed3_dense, seed4
+from jaxcnn.networks import seed0, seed2, seed2_shallow, seed3, seed3_1d, seed3_dense, seed4
+from jaxcnn.networks.seeds import NAMED
 
 KEY = jax.random.key(0)
 

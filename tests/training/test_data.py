@@ -13,7 +13,7 @@ from jaxcnn.errors import UserError
 from jaxcnn.training import data
 from jaxcnn.training.data import Source, load, stratified
 from tests.training.files import NAMES, idx, striped_set, stripes, write_folder
-from tests.training.test_cifar import record, write_archive
+from tests.training.test_cifar import RECORD, record, write_archive
 
 MNIST = Path(__file__).parents[3] / "shared" / "data" / "mnist"
 
@@ -167,3 +167,34 @@ def test_real_mnist_files_are_read():
     assert found.train.images.shape == (1000, 28, 28, 1)
     assert found.test.images.shape == (10_000, 28, 28, 1)
     assert 30 < found.test.images.mean() < 40
+
+
+def write_cifar_folder(folder, records, seed=0):
+    """`records` random records in one training file and in the test file."""
+    folder.mkdir()
+    for number, name in enumerate(("data_batch_1.bin", "test_batch.bin")):
+        content = np.random.default_rng(seed + number).integers(0, 256, (records, RECORD), dtype=np.uint8)
+        content[:, 0] = np.arange(records) % 10
+        (folder / name).write_bytes(content.tobytes())
+    return folder
+
+
+def test_a_folder_of_cifar_10_s_binary_files(tmp_path):
+    folder = write_cifar_folder(tmp_path / "cifar", 20)
+    data = load(str(folder))
+    assert data.train.images.shape == data.test.images.shape == (20, 32, 32, 3)
+    assert data.train.labels.tolist() == [*range(10)] * 2
+    assert data.classes[3] == "cat"
+    raw = np.frombuffer((folder / "data_batch_1.bin").read_bytes(), np.uint8)
+    assert data.train.images[1, 2, 3].tolist() == raw[RECORD + 1 :][2 * 32 + 3 :: 1024][:3].tolist()
+
+
+def test_a_cifar_folder_without_training_files_or_with_a_damaged_one_is_named(tmp_path):
+    folder = write_cifar_folder(tmp_path / "cifar", 2)
+    batch = folder / "data_batch_1.bin"
+    batch.write_bytes(batch.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"data_batch_1\.bin has 6,145 bytes"):
+        load(str(folder))
+    batch.unlink()
+    with pytest.raises(UserError, match=r"no data_batch_1\.bin to learn from"):
+        load(str(folder))

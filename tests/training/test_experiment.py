@@ -38,7 +38,15 @@ def config(folder, path, **fields):
 def test_a_run_leaves_everything_and_says_what_it_found(folder, tmp_path, capsys):
     run = tmp_path / "run"
     assert conduct(config(folder, run, gradients="both")) == 0
-    files = {"config.json", "environment.json", "metrics.csv", "metrics.jsonl", "params.safetensors", "summary.json"}
+    files = {
+        "config.json",
+        "data.json",
+        "environment.json",
+        "metrics.csv",
+        "metrics.jsonl",
+        "params.safetensors",
+        "summary.json",
+    }
     assert {path.name for path in run.iterdir()} == files | {"pictures", "checkpoints", "lock"}
     summary = json.loads((run / "summary.json").read_text())
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])

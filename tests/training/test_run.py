@@ -14,6 +14,7 @@ from jaxcnn.training.config import Config
 from jaxcnn.training.metrics import Epoch
 from jaxcnn.training.run import create, environment, fresh, read_metrics, reopen
 from jaxcnn.training.step import State
+from tests.training.files import striped_set
 
 EPOCHS = [Epoch(1, 2.25, 0.25, 2.0, 0.5, 0.125, 400.0), Epoch(2, 1.5, 0.5, 1.25, 0.75, 0.0625, 800.0)]
 STATE = State(
@@ -26,12 +27,18 @@ STATE = State(
 @pytest.fixture
 def run(tmp_path):
     run = create(tmp_path / "run", "unused")
-    run.begin(Config(per_class=5))
+    run.begin(Config(per_class=5), striped_set(50, 20))
     return run
 
 
 def test_what_is_known_before_the_first_step_is_written(run):
     assert json.loads((run.path / "config.json").read_text())["per_class"] == 5
+    assert json.loads((run.path / "data.json").read_text()) == {
+        "image_shape": [10, 10, 1],
+        "classes": list("0123456789"),
+        "training_examples": 50,
+        "held_out_examples": 20,
+    }
     found = json.loads((run.path / "environment.json").read_text())
     assert found["jax"] == jax.__version__
     assert {"jaxlib", "device", "XLA_FLAGS", "default_matmul_precision", "enable_x64", "git_commit"} <= set(found)
