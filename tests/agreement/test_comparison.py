@@ -85,7 +85,9 @@ def test_trees_report_leaf_by_leaf():
 
 def test_an_assertion_names_leaf_place_and_values():
     wrong = with_rule(lambda x, w: x @ w, lambda a, y, dy: (dy @ a[1].T, 1.01 * (a[0].T @ dy)))
-    with pytest.raises(AssertionError, match=r"formula 1 float32: disagree, z = .*worst at \(\d, \d\): .* is right"):
+    with pytest.raises(
+        AssertionError, match=r"formula, argument 1, float32: disagree, z = .*worst at \(\d, \d\): .* is right"
+    ):
         assert_agree(wrong, lambda x, w: x @ w, X, X.T.copy(), transform=False)
 
 

@@ -16,7 +16,7 @@ from jaxcnn.networks import NAMED, batch_norm, conv, dense, flatten, max_pool, r
 from jaxcnn.networks.seeds import Named
 from jaxcnn.prediction.models import of_run
 from jaxcnn.training.config import Config
-from jaxcnn.training.experiment import begin, follow
+from jaxcnn.training.experiment import begin, follow, prepare
 from tests.prediction.files import bomb, noise, write
 from tests.training import tiny
 from tests.training.files import striped_set, write_folder
@@ -45,7 +45,8 @@ def run(tmp_path_factory):
     config = Config(data=str(data), network="normed", epochs=12, learning_rate=1e-2, run_dir=folder / "run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(NAMED, "normed", Named(lambda: NORMED, tiny.SHAPE))
-        experiment, run, reached = begin(config)
+        experiment = prepare(config)
+    run, reached = begin(experiment)
     with run:
         assert follow(experiment, run, *reached).stopped is None
     return run.path

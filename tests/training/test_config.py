@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import pytest
 import tyro
@@ -35,8 +36,9 @@ def test_every_field_is_in_the_help_with_its_default_and_what_it_means(capsys):
     assert caught.value.code == 0
     text = capsys.readouterr().out
     for field in dataclasses.fields(Config):
-        _, _, entry = text.partition(f"--{field.name.replace('_', '-')} ")
-        entry = " ".join(entry.partition("--")[0].replace("│", " ").split())
+        flag = f"--{field.name.replace('_', '-')}"
+        entry = re.split(rf"{flag}(?:, --no-\S+)? ", text, maxsplit=1)[1]
+        entry = " ".join(entry.partition("\n│ --")[0].replace("│", " ").split())
         assert f"(default: {field.default})" in entry
         assert len(entry) > len(f"STR (default: {field.default})") + 20
 
