@@ -58,8 +58,9 @@ def is_unit_stride(c: int, k: int, window: Window) -> bool:
     return window.groups == 1 and set(window.stride) == {1}
 
 
-def is_product_or_3d(c: int, k: int, window: Window) -> bool:
-    return prod(window.size) == 1 or len(window.size) == 3
+def suits_chunks(c: int, k: int, window: Window) -> bool:
+    taps, is_strided = prod(window.size), set(window.stride) != {1}
+    return taps == 1 or len(window.size) == 3 or (taps < 100 and (is_strided or (c <= 4 and k >= 32)))
 
 
 def always(c: int, k: int, window: Window) -> bool:
@@ -103,8 +104,8 @@ CORRELATE_KERNEL = {
     "cpu": (
         Row(depthwise.correlate_kernel_by_images, is_depthwise, "64 channels at 32x32: 4.4 ms against 26 at once"),
         Row(kernel_by_groups, is_grouped, "4 groups of 16 to 16 at 32x32: 14 ms against 95 by taps"),
-        Row(gemm.correlate_kernel_by_chunks, is_product_or_3d, "1x1, 128 to 32 at 16x16: 3.1 ms against 8.9 in order"),
-        Row(xla.correlate_kernel_in_order, always, "32 to 32 at 32x32: 18 ms against 33 by chunks"),
+        Row(gemm.correlate_kernel_by_chunks, suits_chunks, "1x1, 128 to 32 at 16x16: 1.9 ms against 8.0 in order"),
+        Row(xla.correlate_kernel_in_order, always, "64 to 64 at 8x8: 4.0 ms against 8.4 by chunks"),
     ),
     "default": (
         Row(depthwise.correlate_kernel_at_once, is_depthwise, "batch groups fall to slow kernels, jax#13800"),

@@ -24,7 +24,7 @@ from jaxcnn.lowering.taps import pad
 from jaxcnn.lowering.window import Window
 
 BLOCK = 4  # outputs per block: 2, 4, 6, 8 and 12 were tried on seed 2's layers
-COLUMNS = 2**18  # numbers per chunk, 1 MiB of float32
+COLUMNS = 2**19  # numbers per chunk, 2 MiB of float32: 2**18 is slower by a third, 2**20 takes more memory
 
 
 def bands(window: Window) -> np.ndarray:

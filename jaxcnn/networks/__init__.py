@@ -1,4 +1,4 @@
-"""Networks as pure init/apply pairs: layers, combinators, initialisers, and the networks of the seed documents."""
+"""Networks as pure init/apply pairs: layers, combinators, initialisers, and the seeds' and the literature's by name."""
 
 from jaxcnn.networks import initialisers
 from jaxcnn.networks.adaptive import adaptive_avg_pool
