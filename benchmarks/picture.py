@@ -35,10 +35,12 @@ def ratios(results: dict[str, Any], ax: Axes | None = None) -> Axes:
             across, down = zip(*points, strict=True)
             ax.scatter(across, down, s=24, marker=marker, color=colour, label=label, zorder=3)
     ax.axvline(1, color="black", linewidth=1)
-    ax.set(xscale="log", xlabel="time of the other / time of this project (right of 1: this project is faster)")
+    ax.set(xscale="log", xlabel="time of the other / time of this project")
     ax.set(yticks=range(len(rows)), yticklabels=list(rows), ylim=(len(rows) - 0.5, -0.5))
-    ax.set_title(f"Forward and backward on {results['environment']['device']}, jax {results['environment']['jax']}")
+    ax.figure.suptitle(
+        f"Forward and backward on {results['environment']['device']}, jax {results['environment']['jax']}"
+    )
     ax.xaxis.set_major_formatter("{x:g}")
     ax.grid(alpha=0.3)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=3, frameon=False)
+    ax.figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return ax
