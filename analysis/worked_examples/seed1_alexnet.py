@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ from analysis.worked_examples.judge import Claim, Experiment, Finding, Missing
 from jaxcnn import networks, ops
 
 IMAGE = (224, 224, 3)
+LAST = "classifier/dense3"
 RANDOM_TOP5 = [0.10257013142108917, 0.10256970673799515, 0.10254091024398804, 0.10235338658094406, 0.10224508494138718]
 PRETRAINED_TOP5 = [
     89.18708801269531,
@@ -32,38 +32,6 @@ TOP5_LABELS = {  # ImageNet's class numbers of the five printed labels
 }
 
 
-def default_uniform(key: jax.Array, shape: Any, dtype: Any = jnp.float32) -> jax.Array:
-    """U(-a, a) with a = 1 / sqrt(fan in): how the usual library draws weights when nothing else is said."""
-    bound = 1 / np.sqrt(np.prod(shape[:-1]))
-    return jax.random.uniform(key, shape, dtype, -bound, bound)
-
-
-def alexnet() -> networks.Network:
-    """Krizhevsky 2014, in its one-tower form: five convolutions, three pools, three dense layers."""
-    draw: dict[str, Any] = {"kernel_init": default_uniform}
-    return networks.serial(
-        conv1=networks.conv(64, 11, stride=4, padding=2, **draw),
-        relu1=networks.relu(),
-        pool1=networks.max_pool(3, stride=2),
-        conv2=networks.conv(192, 5, padding=2, **draw),
-        relu2=networks.relu(),
-        pool2=networks.max_pool(3, stride=2),
-        conv3=networks.conv(384, 3, padding=1, **draw),
-        relu3=networks.relu(),
-        conv4=networks.conv(256, 3, padding=1, **draw),
-        relu4=networks.relu(),
-        conv5=networks.conv(256, 3, padding=1, **draw),
-        relu5=networks.relu(),
-        pool5=networks.max_pool(3, stride=2),
-        flatten=networks.flatten(),
-        dense6=networks.dense(4096, **draw),
-        relu6=networks.relu(),
-        dense7=networks.dense(4096, **draw),
-        relu7=networks.relu(),
-        dense8=networks.dense(1000, **draw),
-    )
-
-
 @cache
 def random_predictions() -> np.ndarray:
     """Sorted percentages and class numbers of two randomly initialised networks on two smooth random images.
@@ -71,7 +39,7 @@ def random_predictions() -> np.ndarray:
     Returns:
         [inits, images, 2, 5]: the five largest percentages and their classes.
     """
-    network = alexnet()
+    network = networks.alexnet()
     coarse = jax.random.normal(jax.random.key(99), (2, 8, 8, 3), jnp.float32)
     x = jax.image.resize(coarse, (2, *IMAGE), "cubic")
 
@@ -90,9 +58,9 @@ def random_predictions() -> np.ndarray:
 )  # fmt: skip
 def last_layer() -> list[Finding]:
     """Built and counted; the whole network has 61,100,840 parameters."""
-    sites = {site.path: site for site in alexnet().sites(IMAGE)}
-    rows = networks.summary(alexnet(), IMAGE)
-    inputs, outputs = sites["dense8"].input_shape[0], sites["dense8"].output_shape[0]
+    sites = {site.path: site for site in networks.alexnet().sites(IMAGE)}
+    rows = networks.summary(networks.alexnet(), IMAGE)
+    inputs, outputs = sites[LAST].input_shape[0], sites[LAST].output_shape[0]
     return [
         Claim("inputs of the last layer", 4096000, inputs, corrected=4096),
         Claim("outputs", 1000, outputs),
