@@ -1,6 +1,6 @@
-"""Twenty wrong gradients and forty right ones: what `jaxcnn.agreement` says of them, and what `check_grads` of JAX.
+"""Twenty wrong gradients and 43 right ones: what `jaxcnn.agreement` says of them, and what `check_grads` of JAX.
 
-    python benchmarks/check_grads_table.py
+    python -m benchmarks.check_grads_table
 
 Both get the same functions at the same arguments. `check_grads` runs with its defaults in reverse mode, order 1
 (forward mode does not exist for `jax.custom_vjp`): the wrong ones in float32, the right ones in four dtypes. Ours looks

@@ -22,8 +22,8 @@ from matplotlib.figure import Figure
 from jaxcnn.networks.network import Network
 from jaxcnn.training import metrics, pictures
 from jaxcnn.training.data import DataSet, Examples
+from jaxcnn.training.files import write_csv
 from jaxcnn.training.metrics import Epoch
-from jaxcnn.training.run import write_csv
 from jaxcnn.training.step import State, pixels
 
 COLUMNS, ROWS = 8, 3  # of mistakes
