@@ -4,8 +4,8 @@
     Explicit     jit; the types of arrays say how they lie
     shard_map    every device calls the function with its part; gradients of what is whole are summed
 
-The leaves of the first argument are spread over two devices along their first axis, all else is whole. shard_map is
-compared with two plain calls, one per part.
+What has a batch axis is spread over two devices: the leaves of the first argument that can be given in halves for
+halves of all results (where none can, of the first). All else is whole. shard_map is compared with two plain calls.
 """
 
 from __future__ import annotations
@@ -35,17 +35,14 @@ def mesh_of(kind: AxisType) -> jax.sharding.Mesh:
     return jax.sharding.Mesh(np.array(jax.devices()[:DEVICES]), ("batch",), axis_types=(kind,))
 
 
-def spread(s: Setting) -> list[bool]:
-    """Which float leaves are spread: those of the first argument that two devices can share."""
+def spread(s: Setting, argument: int | None = None) -> list[bool]:
+    """Which float leaves of an argument (None: the first that has any) two devices can share along their first axis."""
     paths, floats = s.found.point.arguments.paths, s.inputs[0]
-    first = paths[0].split("/")[0]
-    chosen = [
-        path.split("/")[0] == first and x.ndim > 0 and x.shape[0] % DEVICES == 0
-        for path, x in zip(paths, floats, strict=True)
+    numbers = [int(path.split("/")[0]) for path in paths]
+    wanted = numbers[0] if argument is None else argument
+    return [
+        number == wanted and x.ndim > 0 and x.shape[0] % DEVICES == 0 for number, x in zip(numbers, floats, strict=True)
     ]
-    if not any(chosen):
-        raise NotImplementedError(f"no leaf of argument {first} has a first axis that two devices can share")
-    return chosen
 
 
 def on_a_mesh(s: Setting, kind: AxisType) -> Outcome:
@@ -61,7 +58,11 @@ def on_a_mesh(s: Setting, kind: AxisType) -> Outcome:
     def place(x: Any, is_spread: bool) -> Any:
         return jax.device_put(x, NamedSharding(mesh, jax.P("batch") if is_spread else jax.P()))
 
-    placed = [place(x, is_spread) for x, is_spread in zip(floats, spread(s), strict=True)]
+    shared = shared_batch(s)
+    chosen = spread(s) if shared is None else shared[0]
+    if not any(chosen):
+        raise NotImplementedError("no leaf of the first argument has a first axis that two devices can share")
+    placed = [place(x, is_spread) for x, is_spread in zip(floats, chosen, strict=True)]
     with jax.set_mesh(mesh):
         got = quick(gradient)(placed, *jax.tree.map(lambda x: place(x, False), (others, dy)))
     return [np.asarray(g) for g in got], s.found.hand.gradients, s.noise()
@@ -70,6 +71,8 @@ def on_a_mesh(s: Setting, kind: AxisType) -> Outcome:
 def mapped_over_shards(s: Setting) -> Outcome:
     """The gradient under `shard_map` with its default checks."""
     mesh, places = mesh_of(AxisType.Auto), shared_batch(s)
+    if places is None:
+        raise NotImplementedError("no argument can be given in halves for halves of all results")
 
     def gradient(floats: Leaves, others: Leaves, dy: Leaves) -> Leaves:
         return jax.vjp(lambda floats: s.pair.hand.forward(floats, others), floats)[1](dy)[0]
@@ -86,19 +89,28 @@ def part(leaves: Any, places: Any, number: int) -> Any:
     return jax.tree.map(lambda x, p: jnp.split(x, DEVICES)[number] if p else x, leaves, places)
 
 
-def shared_batch(s: Setting) -> tuple[list[bool], list[bool], list[bool]]:
-    """Which float leaves, other leaves and results have a batch axis: the first argument, and what must go with it."""
+def shared_batch(s: Setting) -> tuple[list[bool], list[bool], list[bool]] | None:
+    """Which float leaves, other leaves and results share a batch axis: one argument's, or all with an axis as long."""
     floats, others, _ = s.inputs
-    chosen = spread(s)
-    n = next(x.shape[0] for x, is_spread in zip(floats, chosen, strict=True) if is_spread)
-    everything = tuple([np.ndim(x) > 0 and np.shape(x)[0] == n for x in leaves] for leaves in (floats, others))
-    whole = jax.eval_shape(s.pair.hand.forward, floats, others)
-    for places in ((chosen, [False] * len(others)), everything):
-        fewer = part((floats, others), places, 0)
-        try:
-            half = jax.eval_shape(s.pair.hand.forward, *fewer)
-        except (TypeError, ValueError):
+    for number in sorted({int(path.split("/")[0]) for path in s.found.point.arguments.paths}):
+        chosen = spread(s, number)
+        lengths = {x.shape[0] for x, is_spread in zip(floats, chosen, strict=True) if is_spread}
+        if len(lengths) != 1:
             continue
-        if all(w.ndim > 0 and w.shape[0] == DEVICES * h.shape[0] for w, h in zip(whole, half, strict=True)):
-            return (*places, [True] * len(whole))
-    raise NotImplementedError("the function cannot be called with half of a batch for half of its results")
+        alike = [[np.shape(x)[:1] == (*lengths,) for x in leaves] for leaves in (floats, others)]
+        for first, second in ((chosen, [False] * len(others)), alike):
+            if gives_halves(s, (first, second)):
+                return (first, second, [True] * len(s.pair.outputs.float_places))
+    return None
+
+
+def gives_halves(s: Setting, places: Any) -> bool:
+    """Whether the function takes the first half of what is spread, and gives half of each result."""
+    floats, others, _ = s.inputs
+    whole = jax.eval_shape(s.pair.hand.forward, floats, others)
+    fewer = part((floats, others), places, 0)
+    try:
+        half = jax.eval_shape(s.pair.hand.forward, *fewer)
+    except (TypeError, ValueError):
+        return False
+    return all(w.ndim > 0 and w.shape[0] == DEVICES * h.shape[0] for w, h in zip(whole, half, strict=True))
