@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
@@ -130,4 +129,4 @@ def fitted(found: dict[str, np.ndarray], like: State) -> State:
         got = found[name]
         if (got.shape, got.dtype) != (leaf.shape, leaf.dtype):
             raise RefusedError(f"{name} is {got.dtype}{list(got.shape)} and not {leaf.dtype}{list(leaf.shape)}")
-    return jax.tree.unflatten(jax.tree.structure(like), [jnp.array(found[name]) for name in wanted])
+    return jax.tree.unflatten(jax.tree.structure(like), [found[name] for name in wanted])

@@ -35,7 +35,7 @@ from safetensors.numpy import save
 from jaxcnn.errors import UserError
 from jaxcnn.networks.network import flat
 from jaxcnn.training import checkpoint
-from jaxcnn.training.config import Config
+from jaxcnn.training.config import FREE, Config
 from jaxcnn.training.data import DataSet
 from jaxcnn.training.files import replace, write_csv
 from jaxcnn.training.metrics import Epoch
@@ -45,15 +45,16 @@ from jaxcnn.training.step import State
 class Run:
     """A run directory that this process alone writes to, until the end of a `with`."""
 
-    def __init__(self, path: Path, lock: int):
+    def __init__(self, path: Path, lock: int | None):
         self.path = path
-        self.lock = lock
+        self.lock = lock  # None: another process writes
 
     def __enter__(self) -> Run:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self.lock)
+        if self.lock is not None:
+            os.close(self.lock)
 
     @property
     def checkpoints(self) -> Path:
@@ -82,7 +83,7 @@ class Run:
         checkpoint.write(self.checkpoints, epoch, state)
 
     def reached(self, beginning: State, refused: Callable[[str], Any]) -> tuple[State, list[Epoch]]:
-        """The state of the newest checkpoint, or the beginning, and the metrics up to there, to which all else is cut.
+        """The state of the newest checkpoint, or the beginning, and the metrics up to there.
 
         Raises:
             UserError: the metrics up to there are missing.
@@ -95,7 +96,6 @@ class Run:
                 f"--resume {self.path}: metrics.jsonl does not hold epochs 1 to {number}, which the checkpoint has; "
                 "restore it, or begin anew in another directory"
             )
-        self.rewind(epochs)
         return state, epochs
 
     def save(self, state: State) -> None:
@@ -129,24 +129,34 @@ def create(wanted: Path | None, name: str) -> Run:
     return Run(path, lock)
 
 
-def reopen(path: Path) -> tuple[Run, Config]:
-    """The run in a directory, to go on with it, and its configuration.
+def settings_of(path: Path, given: Config) -> Config:
+    """The configuration of the run in a directory, to go on with it where and as `given` says.
 
     Raises:
-        UserError: there is no run, it has ended, or another process is at it.
+        UserError: there is no run, or it has ended.
     """
     try:
         settings = json.loads((path / "config.json").read_text())
-        config = Config(**settings | {"run_dir": path})
+        here = {name: getattr(given, name) for name in FREE - {"resume"}}
+        config = Config(**settings | {"run_dir": path} | here)
     except FileNotFoundError:
         raise UserError(f"--resume {path}: holds no config.json; name a directory that `jaxcnn train` made") from None
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"--resume {path}: config.json cannot be used ({error})") from None
     if (path / "summary.json").exists():
         raise UserError(f"--resume {path}: the run has ended; begin another, with more --epochs or another --seed")
+    return config
+
+
+def reopen(path: Path) -> Run:
+    """The run in a directory, to go on with it.
+
+    Raises:
+        UserError: another process is at it, or it cannot be written to.
+    """
     try:
         (path / "pictures").mkdir(exist_ok=True)
-        return Run(path, locked(path)), config
+        return Run(path, locked(path))
     except OSError as error:
         raise UserError(f"--resume {path}: cannot be written to ({error.strerror})") from None
 
