@@ -21,7 +21,7 @@ from jaxcnn.training.config import Config
 from jaxcnn.training.data import DataSet, Examples
 from jaxcnn.training.epoch import Progress, epoch, predict, streamed_epoch
 from jaxcnn.training.metrics import Epoch
-from jaxcnn.training.step import Health, Learner, State, make_optimiser, with_blocks
+from jaxcnn.training.step import Health, Learner, State, make_optimiser
 
 OnEpoch = Callable[[Epoch, State], None]
 
@@ -53,7 +53,6 @@ def make_learner(config: Config, network: Network, examples: int) -> Learner:
     """The learner of a run over so many training examples."""
     steps = config.epochs * -(-examples // config.batch_size)
     layers = jaxcnn.reference if config.gradients == "auto" else jaxcnn.ops
-    network = with_blocks(network) if config.remat else network
     optimiser = make_optimiser(config, steps)
     return Learner(network, layers, optimiser, config.batch_size, config.accumulate, config.precision, config.remat)
 

@@ -12,7 +12,7 @@ look.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float, Float32, Int32
 
 from jaxcnn.networks.network import Network
@@ -31,7 +30,6 @@ from jaxcnn.training.mixed import Scaling
 
 Tree = Any  # nested dicts of arrays
 WARMUP_SHARE = 0.05
-BLOCK = "block"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +42,7 @@ class Learner:
     batch_size: int
     parts: int = 1  # of a batch, whose gradients are taken one after the other
     precision: Precision = "float32"
-    remat: bool = False  # keep what flows between the network's blocks only, compute the rest again for the gradient
+    remat: bool = False  # see Network.apply
 
 
 class State(NamedTuple):
@@ -108,13 +106,14 @@ def batch_loss(
     layers: ModuleType,
     total: Array | None = None,
     precision: Precision = "float32",
+    remat: bool = False,
 ) -> tuple[Float[Array, ""], tuple[Tree, Sums, Float[Array, "n classes"]]]:
     """Mean cross entropy of the examples that count, in nats; beside it new statistics, sums and logits.
 
     `total` is the weight that the mean divides by, where the batch is a part of another.
     """
     x, params = mixed.cast((pixels(batch.images), params), precision)
-    logits, statistics = network.apply(params, x, statistics, training=True, key=key, ops=layers)
+    logits, statistics = network.apply(params, x, statistics, training=True, key=key, ops=layers, remat=remat)
     logits = mixed.wide(logits)
     losses = layers.softmax_cross_entropy(logits, batch.labels)  # [n]
     correct = jnp.argmax(logits, axis=-1) == batch.labels  # [n]
@@ -131,12 +130,10 @@ def gradient_of_part(
     def scaled_loss(params: Tree) -> tuple[Array, tuple[Tree, Sums]]:
         loss, (new_statistics, sums, _) = batch_loss(
             params, statistics, batch, key, network=learner.network, layers=learner.layers, total=total,
-            precision=learner.precision,
+            precision=learner.precision, remat=learner.remat,
         )  # fmt: skip
         return loss * scale, (new_statistics, sums)
 
-    if learner.remat:
-        scaled_loss = jax.checkpoint(scaled_loss, policy=jax.checkpoint_policies.save_only_these_names(BLOCK))
     gradients, (new_statistics, sums) = jax.grad(scaled_loss, has_aux=True)(state.params)
     return new_statistics, sums, jax.tree.map(lambda gradient: gradient / scale, gradients)
 
@@ -169,17 +166,6 @@ def step(learner: Learner, state: State, batch: Batch, key: Array) -> tuple[Stat
         new = kept._replace(scaling=mixed.moved(state.scaling, finite.all()))
     loss = sums.loss / batch.weights.sum()
     return new, sums, Health(jnp.int32(0), loss, finite | skipped, finite_leaves(new.params))
-
-
-def with_blocks(network: Network) -> Network:
-    """The same network with what its outermost parts give marked, for `Learner.remat` to keep."""
-
-    def forward(x: Array, **runs: Any) -> Array:
-        for run in runs.values():
-            x = checkpoint_name(run(x), BLOCK)
-        return x
-
-    return replace(network, forward=forward) if network.kind == "serial" else network
 
 
 def finite_leaves(tree: Tree) -> Bool[Array, " leaves"]:
