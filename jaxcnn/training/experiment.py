@@ -98,7 +98,7 @@ def conduct(config: Config, watch: Watch = lambda config: None) -> int:
             beginning = placed(experiment, experiment.state)
             start = look(experiment.learner, beginning, *experiment.batch(1, 0))
             if is_first:
-                announce(experiment, start)
+                announce(experiment, start, run.path)
             compared = {"first": compare_on(experiment, beginning, 1, 0)} if config.gradients == "both" else {}
             result = follow(experiment, run, *reached)
             if result.stopped is None:
@@ -241,7 +241,7 @@ def draw(experiment: Experiment, run: Run, result: Result, logits: np.ndarray) -
     draw_all(run.path / "pictures", experiment.learner.network, result.state, experiment.data, result.epochs, logits)
 
 
-def announce(experiment: Experiment, start: Look) -> None:
+def announce(experiment: Experiment, start: Look, path: Path) -> None:
     """What is about to be trained, on stderr."""
     config, data, device = experiment.config, experiment.data, devices.in_words()
     print(
@@ -251,6 +251,9 @@ def announce(experiment: Experiment, start: Look) -> None:
         f"gradient norm {start.gradient_norm:.4g}",
         file=sys.stderr,
     )
+    if jax.process_count() > 1:
+        limit, again = 2 * processes.PATIENCE, f"start all again with --resume {path}"
+        print(f"should a process be lost, JAX ends the others within {limit} s; then {again}", file=sys.stderr)
 
 
 def count_parameters(experiment: Experiment) -> int:

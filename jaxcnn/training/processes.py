@@ -1,7 +1,10 @@
 """Several processes, on one machine or many, that train one network together.
 
-Each runs the same program on the same arguments, reads its own rows of every batch, and holds the whole state; what the
-mesh spreads is summed over the network. Process 0 alone writes and speaks.
+Each runs the same program on the same arguments and holds the whole state; of a streamed set it reads its own rows of
+every batch only. What the mesh spreads is summed over the network. Process 0 alone writes and speaks.
+
+Where a process is lost, JAX's coordination service ends the others (exit code 134). All that was recorded is on the
+disk, and all of them go on from there when they are started again with `--resume`.
 """
 
 from __future__ import annotations

@@ -11,12 +11,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def start(module, *arguments, devices=1):
+def start(module, *arguments, devices=1, stdout=subprocess.PIPE):
     """A Python process with so many CPU devices."""
     command, environment = [sys.executable, "-m", module], os.environ | {"JAX_NUM_CPU_DEVICES": str(devices)}
     return subprocess.Popen(
         [*command, *map(str, arguments)],
-        cwd=ROOT, text=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=ROOT, text=True, env=environment, stdout=stdout, stderr=subprocess.PIPE,
     )  # fmt: skip
 
 
