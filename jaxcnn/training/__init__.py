@@ -3,6 +3,7 @@
     config.py      everything a run depends on, one frozen dataclass
     idx.py         MNIST's file format            cifar.py     CIFAR-10's
     data.py        digits, a folder of IDX files, sets fetched by name; the split and the stratified subset
+    rows.py        images that stay in their files until they are asked for
     step.py        one batch, one epoch (a `lax.scan` on the device), prediction
     gradients.py   handwritten against automatic gradients, parameter by parameter
     metrics.py     what is measured of a network's logits
