@@ -1,6 +1,7 @@
 """Training: configuration, data, one compiled epoch, and what a run leaves on disk.
 
     config.py      everything a run depends on, one frozen dataclass
+    settings.py    the same, read back from a run's folder
     idx.py         MNIST's file format            cifar.py     CIFAR-10's
     data.py        digits, a folder of IDX files, sets fetched by name; the split and the stratified subset
     rows.py        images that stay in their files until they are asked for

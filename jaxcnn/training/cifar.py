@@ -36,7 +36,8 @@ def read_cifar10(path: Path, members: tuple[str, ...]) -> tuple[np.ndarray, np.n
         with tarfile.open(path) as archive:
             parts = [read_member(archive, path, member) for member in members]
     except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: the archive is damaged ({error}); remove it and it will be fetched again") from error
+        reason = str(error).partition("\n")[0].rstrip(":")
+        raise UserError(f"{path}: the archive is damaged ({reason}); remove it and it will be fetched again") from error
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}; remove the file and it will be fetched again") from error
     return unpacked(parts)

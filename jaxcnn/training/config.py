@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from jaxcnn.errors import UserError
 
+MOST = 2**31 - 1  # what the device's integers count to
+
 
 @dataclass(frozen=True)
 class Config:
@@ -72,6 +74,8 @@ class Config:
         for flag in ("epochs", "batch_size", "per_class", "flow_every"):
             if (value := getattr(self, flag)) is not None and value < 1:
                 raise UserError(f"--{flag.replace('_', '-')} {value}: must be at least 1")
+            if value is not None and value > MOST:
+                raise UserError(f"--{flag.replace('_', '-')} {value}: must be at most {MOST}")
         for flag in ("learning_rate", "clip_norm"):
             if (value := getattr(self, flag)) is not None and not (value > 0 and math.isfinite(value)):
                 raise UserError(f"--{flag.replace('_', '-')} {value}: must be a positive finite number")

@@ -114,7 +114,7 @@ def read(data: str, mapped: bool) -> DataSet:
         return digits()
     if data in SOURCES:
         return named(data)
-    if Path(data).is_dir():
+    if os.path.isdir(data):
         return folder(Path(data), mapped)
     known = ", ".join(["digits", *SOURCES])
     raise UserError(f"--data {data}: no such folder, and no set of that name; the sets are {known}")

@@ -15,9 +15,10 @@ import numpy as np
 
 import jaxcnn.ops
 import jaxcnn.reference
+from jaxcnn.errors import UserError
 from jaxcnn.networks.network import Network, flat, join
 from jaxcnn.training import metrics
-from jaxcnn.training.config import Config
+from jaxcnn.training.config import MOST, Config
 from jaxcnn.training.data import DataSet, Examples
 from jaxcnn.training.metrics import Epoch
 from jaxcnn.training.step import Health, Learner, State, epoch, make_optimiser, predict
@@ -49,10 +50,16 @@ def make_keys(seed: int) -> Keys:
 
 
 def make_learner(config: Config, network: Network, examples: int) -> Learner:
-    """The learner of a run over so many training examples."""
+    """The learner of a run over so many training examples; a batch is never larger than they are.
+
+    Raises:
+        UserError: more steps than the optimiser can count.
+    """
     steps = config.epochs * -(-examples // config.batch_size)
+    if steps > MOST:
+        raise UserError(f"--epochs {config.epochs}: are {steps} steps; choose fewer, so that there are at most {MOST}")
     layers = jaxcnn.reference if config.gradients == "auto" else jaxcnn.ops
-    return Learner(network, layers, make_optimiser(config, steps), config.batch_size)
+    return Learner(network, layers, make_optimiser(config, steps), min(config.batch_size, examples))
 
 
 def train(

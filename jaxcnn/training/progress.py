@@ -9,6 +9,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from jaxcnn.training.gradients import Leaf
 from jaxcnn.training.metrics import Epoch
@@ -45,11 +46,16 @@ def in_words(epoch: Epoch) -> str:
     )
 
 
+def plain(value: object) -> Text:
+    """Words that are not this program's own: no markup, and nothing that a terminal would obey or cannot write."""
+    return Text("".join(letter if letter.isprintable() else "?" for letter in str(value)))
+
+
 def results(rows: dict[str, str], comparisons: dict[str, list[Leaf]]) -> None:
     """The short table at the end, on stdout."""
     console, table = Console(), Table(show_header=False)
     for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(name, plain(value))
     for batch, leaves in comparisons.items():
         table.add_section()
         table.add_row(f"gradients, {batch} batch", "|handwritten - automatic| / |automatic|")

@@ -37,8 +37,9 @@ from jaxcnn.networks.network import flat
 from jaxcnn.training import checkpoint
 from jaxcnn.training.config import Config
 from jaxcnn.training.data import DataSet
-from jaxcnn.training.files import replace, write_csv
+from jaxcnn.training.files import parse_json, replace, write_csv
 from jaxcnn.training.metrics import Epoch
+from jaxcnn.training.settings import from_json
 from jaxcnn.training.step import State
 
 
@@ -136,11 +137,10 @@ def reopen(path: Path) -> tuple[Run, Config]:
         UserError: there is no run, it has ended, or another process is at it.
     """
     try:
-        settings = json.loads((path / "config.json").read_text())
-        config = Config(**settings | {"run_dir": path})
+        config = from_json(parse_json((path / "config.json").read_bytes()), path)
     except FileNotFoundError:
         raise UserError(f"--resume {path}: holds no config.json; name a directory that `jaxcnn train` made") from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise UserError(f"--resume {path}: config.json cannot be used ({error})") from None
     if (path / "summary.json").exists():
         raise UserError(f"--resume {path}: the run has ended; begin another, with more --epochs or another --seed")
@@ -170,10 +170,18 @@ def read_metrics(path: Path) -> list[Epoch]:
     epochs = []
     for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
         try:
-            epochs.append(Epoch(**json.loads(line)))
-        except (ValueError, TypeError):
+            epochs.append(as_epoch(parse_json(line)))
+        except (ValueError, TypeError, OverflowError):
             break
     return epochs
+
+
+def as_epoch(found: Any) -> Epoch:
+    """A line of the metrics, every value of it a number."""
+    epoch = Epoch(**found)
+    if any(type(value) not in (int, float) for value in epoch):
+        raise TypeError
+    return Epoch(int(epoch.epoch), *map(float, epoch[1:]))
 
 
 def fresh(parent: Path, name: str) -> Path:

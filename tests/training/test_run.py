@@ -141,3 +141,13 @@ def test_a_run_that_has_ended_is_not_gone_on_with(run):
     run.write_json("summary.json", {})
     with pytest.raises(UserError, match="the run has ended"):
         reopen(run.path)
+
+
+@pytest.mark.parametrize(
+    "value", ['"1.0"', "null", "true", "[]", "9" * 400], ids=["text", "null", "true", "list", "huge"]
+)
+def test_metrics_end_where_a_value_is_no_number(run, value):
+    run.record(EPOCHS[0], STATE)
+    with (run.path / "metrics.jsonl").open("a") as lines:
+        lines.write(json.dumps(EPOCHS[1]._asdict()).replace("1.25", value) + "\n")
+    assert read_metrics(run.path / "metrics.jsonl") == EPOCHS[:1]
