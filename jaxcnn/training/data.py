@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from jaxtyping import Int32
 from jaxcnn.errors import UserError
 from jaxcnn.training import cifar
 from jaxcnn.training.idx import map_idx, read_idx
-from jaxcnn.training.rows import Rows
+from jaxcnn.training.rows import Rows, in_turn
 
 CLASSES = 10
 DIGITS = tuple("0123456789")
@@ -223,6 +224,20 @@ def as_examples(images: Images, labels: np.ndarray, where: str | Path) -> Exampl
 def with_channel(images: Images) -> Images:
     """Grey images `[n, h, w]` as `[n, h, w, 1]`."""
     return replace(images, shape=(*images.shape, 1)) if isinstance(images, Rows) else images[..., None]
+
+
+def fingerprint(data: DataSet) -> str:
+    """SHA-256 of all labels and images with their shapes, in hexadecimal: another pixel is another set.
+
+    A set that stays in its files is read once for it, at about 1.5 GB/s, and has the fingerprint that it has in memory.
+    """
+    digest = sha256()
+    for images, labels in data[:2]:
+        digest.update(repr(images.shape).encode())
+        digest.update(np.ascontiguousarray(labels).data)
+        for piece in in_turn(images):
+            digest.update(np.ascontiguousarray(piece).data)
+    return digest.hexdigest()
 
 
 def stratified(examples: Examples, per_class: int) -> Examples:

@@ -111,7 +111,8 @@ def begin(experiment: Experiment) -> tuple[Run, Reached]:
 
 
 def go_on(experiment: Experiment, run: Run) -> tuple[Run, Reached]:
-    """A run from its newest sound checkpoint on."""
+    """A run from its newest sound checkpoint on, with the data that it began with."""
+    run.expect(experiment.data)
     state, epochs = run.reached(experiment.state, refused=lambda why: print(f"not used: {why}", file=sys.stderr))
     print(f"{run.path}: goes on after epoch {len(epochs)} of {experiment.config.epochs}", file=sys.stderr)
     return run, (state, epochs)
@@ -154,7 +155,7 @@ def follow(experiment: Experiment, run: Run, state: State, behind: list[Epoch]) 
     """Train with every epoch shown and recorded, and leave the last good state on disk.
 
     Raises:
-        UserError: the run directory can no longer be written to.
+        UserError: the run directory can no longer be written to, or images no longer be read from their files.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the message says what is on disk and how to go on.
     """
     config, done = experiment.config, len(behind)
@@ -174,6 +175,8 @@ def follow(experiment: Experiment, run: Run, state: State, behind: list[Epoch]) 
         run.save(result.state)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; {whats_left()}") from None
+    except UserError as error:
+        raise UserError(f"{error}; {whats_left()}") from error
     except OSError as error:
         raise UserError(f"cannot write to {error.filename or run.path} ({error.strerror}); {whats_left()}") from error
     return result
@@ -193,8 +196,20 @@ def heeding_termination() -> Iterator[None]:
 
 
 def draw(experiment: Experiment, run: Run, result: Result) -> None:
+    """The pictures.
+
+    Raises:
+        UserError: they cannot be written; all that was learnt is.
+    """
     logits = np.asarray(predict(experiment.learner, result.state, experiment.data.test.images))
-    draw_all(run.path / "pictures", experiment.learner.network, result.state, experiment.data, result.epochs, logits)
+    folder = run.path / "pictures"
+    try:
+        draw_all(folder, experiment.learner.network, result.state, experiment.data, result.epochs, logits)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {error.filename or folder} ({error.strerror}); all epochs are done and safe, "
+            f"for the pictures go on with jaxcnn train --resume {run.path}"
+        ) from error
 
 
 def announce(experiment: Experiment, start: Look) -> None:

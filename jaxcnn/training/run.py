@@ -1,7 +1,7 @@
 """The run directory: what a run was, what it measured, and what it learnt.
 
     config.json          the configuration, every field
-    data.json            shape of an image, names of the classes, number of examples
+    data.json            shape of an image, names of the classes, number of examples, and a SHA-256 of them all
     environment.json     versions, device, flags, precision, git commit
     metrics.jsonl        one object per epoch, written as it ends
     metrics.csv          the same
@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any
 
 import jax
@@ -36,7 +37,7 @@ from jaxcnn.errors import UserError
 from jaxcnn.networks.network import flat
 from jaxcnn.training import checkpoint
 from jaxcnn.training.config import Config
-from jaxcnn.training.data import DataSet
+from jaxcnn.training.data import DataSet, fingerprint
 from jaxcnn.training.files import parse_json, replace, write_csv
 from jaxcnn.training.metrics import Epoch
 from jaxcnn.training.settings import from_json
@@ -98,6 +99,24 @@ class Run:
             )
         self.rewind(epochs)
         return state, epochs
+
+    def expect(self, data: DataSet) -> None:
+        """See that these are the data that the run began with.
+
+        Raises:
+            UserError: they are others, or what they were cannot be read.
+        """
+        try:
+            known = parse_json((self.path / "data.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise UserError(f"--resume {self.path}: data.json cannot be used ({error}); restore it") from None
+        for name, value in json.loads(json.dumps(described(data))).items():
+            before = known.get(name) if isinstance(known, dict) else None
+            if before != value:
+                raise UserError(
+                    f"--resume {self.path}: the data are not those that the run began with: {name} was "
+                    f"{shortened(before)} and is {shortened(value)}; put the former back, or begin anew"
+                )
 
     def save(self, state: State) -> None:
         """Write the parameters and running statistics of a state."""
@@ -200,6 +219,7 @@ def described(data: DataSet) -> dict[str, Any]:
         "classes": data.classes,
         "training_examples": len(data.train.labels),
         "held_out_examples": len(data.test.labels),
+        "sha256": fingerprint(data),
     }
 
 

@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 from jaxcnn.errors import UserError
 from jaxcnn.training.config import Config
+from jaxcnn.training.data import fingerprint
 from jaxcnn.training.metrics import Epoch
 from jaxcnn.training.run import create, environment, fresh, read_metrics, reopen
 from jaxcnn.training.step import State
@@ -38,6 +39,7 @@ def test_what_is_known_before_the_first_step_is_written(run):
         "classes": list("0123456789"),
         "training_examples": 50,
         "held_out_examples": 20,
+        "sha256": fingerprint(striped_set(50, 20)),
     }
     found = json.loads((run.path / "environment.json").read_text())
     assert found["jax"] == jax.__version__
