@@ -12,7 +12,8 @@
     run.py         the run directory              gallery.py   its pictures, drawn by pictures.py
     checkpoint.py  what a run goes on from        files.py     files that are written whole or not at all
     runs.py        `jaxcnn runs`: what is in run directories, one beside the other
-    progress.py    what the terminal shows
+    progress.py    what the terminal shows         dashboard.py   the same with curves
+    events.py      what TensorBoard shows
     experiment.py  all of it together             command.py   `jaxcnn train`
 
 Importing this package imports none of them: the command line reads `config.py` before JAX is loaded.

@@ -56,6 +56,12 @@ class Config:
     flow_every: int = 50
     """With --flow: steps from one record to the next (steps)."""
 
+    tensorboard: bool = False
+    """Write the metrics for TensorBoard too, into the run's folder (needs jaxcnn[watch])."""
+
+    dashboard: bool = False
+    """Show curves, the last epochs, speed and time left while training, where stderr is a terminal."""
+
     seed: int = 0
     """Seed of the first parameters, of the order of examples and of dropout (0 to 4294967295)."""
 

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -17,7 +17,7 @@ import numpy as np
 from jaxcnn.errors import UserError
 from jaxcnn.networks import NAMED, Network, initialisers
 from jaxcnn.networks import summary as summarise
-from jaxcnn.training import progress
+from jaxcnn.training import events, progress
 from jaxcnn.training.config import Config
 from jaxcnn.training.data import DataSet, load
 from jaxcnn.training.gallery import draw_all
@@ -122,8 +122,10 @@ def prepare(config: Config) -> Experiment:
     """Load the data, build the network, draw its parameters.
 
     Raises:
-        UserError: there are no such data, or the network does not take such images.
+        UserError: there are no such data, the network does not take such images, or a package is missing.
     """
+    if config.tensorboard:
+        events.package()
     data = load(config.data, config.per_class)
     shape, classes = data.train.images.shape[1:], len(data.classes)
     learner, keys = make_learner(config, build(config), len(data.train.labels)), make_keys(config.seed)
@@ -163,6 +165,7 @@ def follow(experiment: Experiment, run: Run, state: State, behind: list[Epoch]) 
     def on_epoch(epoch: Epoch, state: State) -> None:
         nonlocal done
         run.record(epoch, state)
+        note(epoch)
         show(epoch)
         done = epoch.epoch
 
@@ -170,7 +173,11 @@ def follow(experiment: Experiment, run: Run, state: State, behind: list[Epoch]) 
         return f"{run.path} has everything up to the end of epoch {done}; go on with jaxcnn train --resume {run.path}"
 
     try:
-        with progress.following(config.epochs) as show, heeding_termination():
+        with (
+            events.recording(run.path, behind) if config.tensorboard else nullcontext(ignore) as note,
+            progress.following(config.epochs, behind, config.dashboard) as show,
+            heeding_termination(),
+        ):
             result = train(config, experiment.learner, state, experiment.data, on_epoch, behind)
         run.save(result.state)
     except KeyboardInterrupt:
@@ -180,6 +187,10 @@ def follow(experiment: Experiment, run: Run, state: State, behind: list[Epoch]) 
     except OSError as error:
         raise UserError(f"cannot write to {error.filename or run.path} ({error.strerror}); {whats_left()}") from error
     return result
+
+
+def ignore(epoch: Epoch) -> None:
+    """What is done with an epoch where nothing is asked for."""
 
 
 @contextmanager

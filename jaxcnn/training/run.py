@@ -6,6 +6,7 @@
     metrics.jsonl        one object per epoch, written as it ends
     metrics.csv          the same
     params.safetensors   after every epoch: parameters by name, "conv1/kernel", and running statistics, "bn1/mean"
+    events.out.*         the metrics for TensorBoard, where they were asked for: see events.py
     checkpoints/         what `--resume` goes on from: see checkpoint.py
     lock                 held by the process that writes here
     summary.json         how it ended
