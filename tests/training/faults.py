@@ -17,8 +17,6 @@ from jaxcnn.networks import NAMED, Named
 from jaxcnn.training import experiment
 from tests.training import tiny
 
-NAMED["tiny"] = Named(tiny.network, tiny.SHAPE)
-experiment.draw = lambda *_: None
 EPOCHS = 6
 
 
@@ -60,5 +58,7 @@ def locked(data: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    NAMED["tiny"] = Named(tiny.network, tiny.SHAPE)
+    experiment.draw = lambda *_: None
     what, data, folder = sys.argv[1:]
     {"full": full, "locked": locked}[what](data, Path(folder))

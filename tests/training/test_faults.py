@@ -29,6 +29,7 @@ from tests.training.files import striped_set, stripes, write_folder
 from tests.training.test_experiment import launch
 
 ROOT = Path(__file__).parents[2]
+DRAW = experiment.draw
 
 
 @pytest.fixture
@@ -118,8 +119,7 @@ sys.exit(cli.main(sys.argv[1:]))
 
 
 def test_a_disk_that_is_full_when_pictures_are_drawn_leaves_a_finished_run_to_go_on_with(folder, tmp_path, monkeypatch):
-    monkeypatch.undo()
-    monkeypatch.setitem(NAMED, "tiny", Named(tiny.network, tiny.SHAPE))
+    monkeypatch.setattr(experiment, "draw", DRAW)
     monkeypatch.setattr(experiment, "draw_all", fail(OSError(28, "No space left on device")))
     run = tmp_path / "run"
     with pytest.raises(UserError, match=rf"run/pictures \(No space left on device\); all epochs .* --resume {run}$"):
