@@ -63,19 +63,39 @@ def namespace():
     pytest.skip("this system lets nobody mount a file system of their own")
 
 
-def in_namespace(namespace, what, folder, tmp_path):
+@pytest.fixture(scope="session")
+def python(tmp_path_factory):
+    """Runs a Python; what one compiles, the next one finds."""
+    cache = {
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+    def run(*arguments, before=()):
+        command = [*before, sys.executable, *map(str, arguments)]
+        environment = os.environ | cache
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT, env=environment)
+
+    return run
+
+
+@pytest.fixture
+def on_a_disk(namespace, python, folder, tmp_path):
+    """Runs a part of faults.py with a place to mount a file system at."""
     (tmp_path / "disk").mkdir()
-    command = [*namespace, sys.executable, "-m", "tests.training.faults", what, str(folder), str(tmp_path / "disk")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    return done
+
+    def run(what):
+        done = python("-m", "tests.training.faults", what, folder, tmp_path / "disk", before=namespace)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    return run
 
 
-def test_a_disk_that_is_full_loses_nothing_and_the_run_goes_on_bit_for_bit_when_there_is_room(
-    namespace, folder, tmp_path
-):
+def test_a_disk_that_is_full_loses_nothing_and_the_run_goes_on_bit_for_bit_when_there_is_room(on_a_disk, tmp_path):
     """A real one, of 20 and of 60 KiB: it is full in the first epoch, and when two are safe."""
-    done = in_namespace(namespace, "full", folder, tmp_path)
+    done = on_a_disk("full")
     lines = [line for line in done.stdout.splitlines() if line.startswith("full:")]
     assert lines == [f"full: ended 2, kept {kept}, went on 0, same True" for kept in (0, 2)]
     for epochs in (0, 2):
@@ -86,21 +106,18 @@ def test_a_disk_that_is_full_loses_nothing_and_the_run_goes_on_bit_for_bit_when_
     assert "Traceback" not in done.stderr
 
 
-def test_a_disk_that_may_not_be_written_to_is_named(namespace, folder, tmp_path):
+def test_a_disk_that_may_not_be_written_to_is_named(on_a_disk, tmp_path):
     """A real one, read-only: the permissions of a directory would not stop root."""
-    done = in_namespace(namespace, "locked", folder, tmp_path)
+    done = on_a_disk("locked")
     assert done.stdout.splitlines()[-1] == "locked: 2 and 2"
     assert f"--run-dir {tmp_path}/disk/new: cannot be written to (Read-only file system); name another" in done.stderr
     assert f"--resume {tmp_path}/disk/run: cannot be written to (Read-only file system)" in done.stderr
 
 
-def test_a_quota_is_a_full_disk(folder, tmp_path):
+def test_a_quota_is_a_full_disk(python, folder, tmp_path):
     """The kernel's limit of a file's size, where nobody may mount: the checkpoint is the file that is too long."""
-    script = "from jaxcnn.training import experiment; experiment.draw = lambda *_: None\n" + LIMITED
-    command = [sys.executable, "-c", script, "train", "--data", str(folder), "--network", "tiny", "--epochs", "2"]
-    done = subprocess.run(
-        [*command, "--run-dir", str(tmp_path / "run")], capture_output=True, text=True, timeout=300, cwd=ROOT
-    )
+    settings = ["--data", folder, "--network", "tiny", "--epochs", 2, "--run-dir", tmp_path / "run"]
+    done = python("-c", LIMITED, "train", *settings)
     assert done.returncode == 2, done.stderr
     assert "(File too large)" in done.stderr.splitlines()[-1]
     assert "up to the end of epoch 0; go on with jaxcnn train --resume" in done.stderr.splitlines()[-1]
