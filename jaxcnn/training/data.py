@@ -229,7 +229,7 @@ def with_channel(images: Images) -> Images:
 def fingerprint(data: DataSet) -> str:
     """SHA-256 of all labels and images with their shapes, in hexadecimal: another pixel is another set.
 
-    A set that stays in its files is read once for it, at about 1.5 GB/s, and has the fingerprint that it has in memory.
+    A set that stays in its files is read once for it, at about 1 GB/s, and has the fingerprint that it has in memory.
     """
     digest = sha256()
     for images, labels in data[:2]:
