@@ -5,9 +5,9 @@ files it needs, sees that they are the ones that were there at the beginning, an
 
 Why reads and not a memory map: access to a mapped file that was cut short kills the process (SIGBUS), and no check can
 come in between; a read that comes back short is a sentence. A map as large as the set also counts against a limit of
-the address space (`ulimit -v`), which is the very case these are for. What it costs: 32 random records of 784 bytes take
-0.09 ms, and mapped 0.004 ms; 1,024 take 1.6 ms, and mapped 0.15 ms; in order, 2 GB a second (one core of two, files in
-the page cache; from a disk both wait for it). The networks here train on tens of thousands of images a second and core.
+the address space (`ulimit -v`), which is the very case these are for. What it costs: 32 random records of 784 bytes
+take 0.09 ms, and mapped 0.004 ms; 1,024 take 1.6 ms, and mapped 0.15 ms; in order, 2 GB a second (one core of two,
+files in the page cache; from a disk both wait for it). The networks here train on tens of thousands a second and core.
 """
 
 from __future__ import annotations
