@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from jaxcnn.networks.network import flat
-from jaxcnn.training.files import replace
+from jaxcnn.training.files import parse_json, replace
 from jaxcnn.training.metrics import Epoch
 from jaxcnn.training.step import State
 
@@ -98,7 +98,7 @@ def read(path: Path, like: State) -> Checkpoint:
         raise RefusedError(f"{tensors.name} is not what was written ({len(content):,} bytes, another checksum)")
     try:
         found = load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
+    except (SafetensorError, ValueError, KeyError, AttributeError) as error:
         raise RefusedError(f"{tensors.name} is no safetensors file ({error})") from None
     return Checkpoint(about["epoch"], fitted(found, like))
 
@@ -106,7 +106,7 @@ def read(path: Path, like: State) -> Checkpoint:
 def described(path: Path) -> dict[str, Any]:
     """What a checkpoint's JSON says of it."""
     try:
-        about = json.loads(path.read_bytes())
+        about = parse_json(path.read_bytes())
     except OSError as error:
         raise RefusedError(f"cannot be read ({error.strerror})") from None
     except ValueError:

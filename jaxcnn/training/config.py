@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 from jaxcnn.errors import UserError
 
+MOST = 2**31 - 1  # what the device's integers count to
 Precision = Literal["float32", "bfloat16", "float16"]
-FREE = {"resume", "devices", "model_devices", "distributed", "coordinator", "processes", "process"}  # where, not what
+FREE = {"resume", "devices", "model_devices", "distributed", "coordinator", "processes", "process"}
+FREE |= {"tensorboard", "dashboard"}  # where a run is, and who watches; not what it does
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,12 @@ class Config:
     flow_every: int = 50
     """With --flow: steps from one record to the next (steps)."""
 
+    tensorboard: bool = False
+    """Write the metrics for TensorBoard too, into the run's folder (needs jaxcnn[watch])."""
+
+    dashboard: bool = False
+    """Show curves, the last epochs, speed and time left while training, where stderr is a terminal."""
+
     seed: int = 0
     """Seed of the first parameters, of the order of examples and of dropout (0 to 4294967295)."""
 
@@ -106,6 +114,8 @@ class Config:
         for flag in ("epochs", "batch_size", "per_class", "flow_every", "accumulate", "devices", "model_devices"):
             if (value := getattr(self, flag)) is not None and value < 1:
                 raise UserError(f"--{flag.replace('_', '-')} {value}: must be at least 1")
+            if value is not None and value > MOST:
+                raise UserError(f"--{flag.replace('_', '-')} {value}: must be at most {MOST}")
         for flag in ("learning_rate", "clip_norm"):
             if (value := getattr(self, flag)) is not None and not (value > 0 and math.isfinite(value)):
                 raise UserError(f"--{flag.replace('_', '-')} {value}: must be a positive finite number")

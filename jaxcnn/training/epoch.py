@@ -20,7 +20,8 @@ from jaxtyping import Array, Float, Int32, UInt8
 
 from jaxcnn.training import devices
 from jaxcnn.training.batches import Batch, pixels, turns
-from jaxcnn.training.data import Examples
+from jaxcnn.training.data import Examples, Images
+from jaxcnn.training.rows import in_turn
 from jaxcnn.training.step import Health, Learner, State, Sums, finite_leaves, step, where
 
 PREDICTION_BATCH = 256
@@ -105,8 +106,7 @@ def blocks(examples: Examples, order: np.ndarray, weights: np.ndarray) -> Iterat
         rows, some = order[first : first + steps], weights[first : first + steps]
 
         def images(part: tuple[slice, ...], rows: np.ndarray = rows) -> np.ndarray:
-            wanted = rows[part[:3]]
-            return examples.images[wanted.ravel()].reshape(*wanted.shape, *image_shape)
+            return examples.images[rows[part[:3]]]
 
         def labels(part: tuple[slice, ...], rows: np.ndarray = rows) -> np.ndarray:
             return examples.labels[rows[part]]
@@ -133,3 +133,9 @@ def predict(
 
     found = jax.lax.map(logits, rows)  # [steps, batch, classes]
     return found.reshape(len(rows) * batch, -1)[:count]
+
+
+def predictions(learner: Learner, state: State, images: Images) -> Float[np.ndarray, "n classes"]:
+    """The same for images that may lie in files, a part of them at a time."""
+    parts = [images] if isinstance(images, np.ndarray) else in_turn(images)
+    return np.concatenate([np.asarray(predict(learner, state, part)) for part in parts])

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -18,11 +18,11 @@ from jaxcnn.errors import UserError
 from jaxcnn.networks import NAMED, Network, initialisers
 from jaxcnn.networks import summary as summarise
 from jaxcnn.networks.network import flat
-from jaxcnn.training import devices, processes, progress
+from jaxcnn.training import devices, events, processes, progress
 from jaxcnn.training.batches import Batch, batch_at
 from jaxcnn.training.config import Config
 from jaxcnn.training.data import DataSet, load
-from jaxcnn.training.epoch import predict
+from jaxcnn.training.epoch import predictions
 from jaxcnn.training.gallery import draw_all
 from jaxcnn.training.gradients import Leaf, Look, compare, look
 from jaxcnn.training.loop import Keys, Result, leaf_names, make_keys, make_learner, train
@@ -103,7 +103,7 @@ def conduct(config: Config, watch: Watch = lambda config: None) -> int:
             result = follow(experiment, run, *reached)
             if result.stopped is None:
                 compared["last"] = compare_on(experiment, result.state, config.epochs, -1)
-                logits = np.asarray(predict(experiment.learner, result.state, experiment.data.test.images))
+                logits = predictions(experiment.learner, result.state, experiment.data.test.images)
             result = result._replace(state=devices.local(result.state))
         findings = Findings(start, compared, result.stopped, time.perf_counter() - began)
         if is_first:
@@ -130,9 +130,10 @@ def begin(experiment: Experiment) -> tuple[Run, Reached]:
 
 
 def go_on(experiment: Experiment) -> tuple[Run, Reached]:
-    """A run from its newest sound checkpoint on, which every process reads."""
+    """A run from its newest sound checkpoint on, which every process reads, with the data that it began with."""
     path, is_first = Path(str(experiment.config.run_dir)), processes.is_first()
     run = processes.by_first(lambda: reopen(path)) or Run(path, lock=None)
+    run.expect(experiment.data)
 
     def refused(why: str) -> None:
         if is_first:
@@ -158,9 +159,11 @@ def prepare(config: Config) -> Experiment:
     """Load the data, build the network, draw its parameters.
 
     Raises:
-        UserError: there are no such data, or the network does not take such images.
+        UserError: there are no such data, the network does not take such images, or a package is missing.
     """
-    data = load(config.data, config.per_class)
+    if config.tensorboard:
+        events.package()
+    data = load(config.data, config.per_class, mapped=config.stream)
     shape, classes = data.train.images.shape[1:], len(data.classes)
     learner, keys = make_learner(config, build(config), len(data.train.labels)), make_keys(config.seed)
     try:
@@ -191,7 +194,7 @@ def follow(experiment: Experiment, run: Run, state: State, behind: list[Epoch]) 
     """Train with every epoch shown and recorded, and leave the last good state on disk.
 
     Raises:
-        UserError: the run directory can no longer be written to.
+        UserError: the run directory can no longer be written to, or images no longer be read from their files.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the message says what is on disk and how to go on.
     """
     config, done, is_first = experiment.config, len(behind), processes.is_first()
@@ -201,6 +204,7 @@ def follow(experiment: Experiment, run: Run, state: State, behind: list[Epoch]) 
         whole = devices.local(state)
         if is_first:
             run.record(epoch, whole)
+            note(epoch)
             show(epoch)
         done = epoch.epoch
 
@@ -208,13 +212,19 @@ def follow(experiment: Experiment, run: Run, state: State, behind: list[Epoch]) 
         return f"{run.path} has everything up to the end of epoch {done}; go on with jaxcnn train --resume {run.path}"
 
     try:
-        with progress.following(config.epochs) as show, heeding_termination():
+        with (
+            events.recording(run.path, behind) if config.tensorboard and is_first else nullcontext(ignore) as note,
+            progress.following(config.epochs, behind, config.dashboard) if is_first else nullcontext(ignore) as show,
+            heeding_termination(),
+        ):
             result = train(config, experiment.learner, placed(experiment, state), experiment.data, on_epoch, behind)
         whole = devices.local(result.state)
         if is_first:
             run.save(whole)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; {whats_left()}") from None
+    except UserError as error:
+        raise UserError(f"{error}; {whats_left()}") from error
     except OSError as error:
         raise UserError(f"cannot write to {error.filename or run.path} ({error.strerror}); {whats_left()}") from error
     except jax.errors.JaxRuntimeError as error:
@@ -222,6 +232,10 @@ def follow(experiment: Experiment, run: Run, state: State, behind: list[Epoch]) 
             raise
         raise UserError(f"another process is gone ({str(error).splitlines()[0]}); {whats_left()}") from None
     return result
+
+
+def ignore(epoch: Epoch) -> None:
+    """What is done with an epoch where nothing is asked for."""
 
 
 @contextmanager
@@ -238,7 +252,19 @@ def heeding_termination() -> Iterator[None]:
 
 
 def draw(experiment: Experiment, run: Run, result: Result, logits: np.ndarray) -> None:
-    draw_all(run.path / "pictures", experiment.learner.network, result.state, experiment.data, result.epochs, logits)
+    """The pictures.
+
+    Raises:
+        UserError: they cannot be written; all that was learnt is.
+    """
+    folder = run.path / "pictures"
+    try:
+        draw_all(folder, experiment.learner.network, result.state, experiment.data, result.epochs, logits)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {error.filename or folder} ({error.strerror}); all epochs are done and safe, "
+            f"for the pictures go on with jaxcnn train --resume {run.path}"
+        ) from error
 
 
 def announce(experiment: Experiment, start: Look, path: Path) -> None:

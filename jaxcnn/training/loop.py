@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
-import numpy as np
 
 import jaxcnn.ops
 import jaxcnn.reference
+from jaxcnn.errors import UserError
 from jaxcnn.networks.network import Network, flat, join
 from jaxcnn.training import devices, metrics
-from jaxcnn.training.config import Config
+from jaxcnn.training.config import MOST, Config
 from jaxcnn.training.data import DataSet, Examples
-from jaxcnn.training.epoch import Progress, epoch, predict, streamed_epoch
+from jaxcnn.training.epoch import Progress, epoch, predictions, streamed_epoch
 from jaxcnn.training.metrics import Epoch
 from jaxcnn.training.step import Health, Learner, State, make_optimiser
 
@@ -50,11 +50,19 @@ def make_keys(seed: int) -> Keys:
 
 
 def make_learner(config: Config, network: Network, examples: int) -> Learner:
-    """The learner of a run over so many training examples."""
+    """The learner of a run over so many training examples; a batch is never larger than they are.
+
+    Raises:
+        UserError: more steps than the optimiser can count.
+    """
     steps = config.epochs * -(-examples // config.batch_size)
+    if steps > MOST:
+        raise UserError(f"--epochs {config.epochs}: are {steps} steps; choose fewer, so that there are at most {MOST}")
     layers = jaxcnn.reference if config.gradients == "auto" else jaxcnn.ops
+    parts = config.accumulate
+    batch_size = min(config.batch_size, -(-examples // parts) * parts)
     optimiser = make_optimiser(config, steps)
-    return Learner(network, layers, optimiser, config.batch_size, config.accumulate, config.precision, config.remat)
+    return Learner(network, layers, optimiser, batch_size, parts, config.precision, config.remat)
 
 
 def train(
@@ -72,7 +80,7 @@ def train(
         seconds = time.perf_counter() - began
         if not health.is_good:
             return Result(state, seen, diagnosis(learner, state, health, number, data.train))
-        logits = np.asarray(predict(learner, state, data.test.images))
+        logits = predictions(learner, state, data.test.images)
         count = len(data.train.labels)
         seen.append(
             Epoch(

@@ -1,11 +1,12 @@
 """The run directory: what a run was, what it measured, and what it learnt.
 
     config.json          the configuration, every field
-    data.json            shape of an image, names of the classes, number of examples
+    data.json            shape of an image, names of the classes, number of examples, and a SHA-256 of them all
     environment.json     versions, device, flags, precision, git commit
     metrics.jsonl        one object per epoch, written as it ends
     metrics.csv          the same
     params.safetensors   after every epoch: parameters by name, "conv1/kernel", and running statistics, "bn1/mean"
+    events.out.*         the metrics for TensorBoard, where they were asked for: see events.py
     checkpoints/         what `--resume` goes on from: see checkpoint.py
     lock                 held by the process that writes here
     summary.json         how it ended
@@ -17,6 +18,7 @@ Whoever reads the directory, or finds it after a crash, sees whole files, old or
 from __future__ import annotations
 
 import csv
+import dataclasses
 import fcntl
 import json
 import os
@@ -26,6 +28,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any
 
 import jax
@@ -36,9 +39,10 @@ from jaxcnn.errors import UserError
 from jaxcnn.networks.network import flat
 from jaxcnn.training import checkpoint
 from jaxcnn.training.config import FREE, Config
-from jaxcnn.training.data import DataSet
-from jaxcnn.training.files import replace, write_csv
+from jaxcnn.training.data import DataSet, fingerprint
+from jaxcnn.training.files import parse_json, replace, write_csv
 from jaxcnn.training.metrics import Epoch
+from jaxcnn.training.settings import from_json
 from jaxcnn.training.step import State
 
 
@@ -98,6 +102,24 @@ class Run:
             )
         return state, epochs
 
+    def expect(self, data: DataSet) -> None:
+        """See that these are the data that the run began with.
+
+        Raises:
+            UserError: they are others, or what they were cannot be read.
+        """
+        try:
+            known = parse_json((self.path / "data.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise UserError(f"--resume {self.path}: data.json cannot be used ({error}); restore it") from None
+        for name, value in json.loads(json.dumps(described(data))).items():
+            before = known.get(name) if isinstance(known, dict) else None
+            if before != value:
+                raise UserError(
+                    f"--resume {self.path}: the data are not those that the run began with: {name} was "
+                    f"{shortened(before)} and is {shortened(value)}; put the former back, or begin anew"
+                )
+
     def save(self, state: State) -> None:
         """Write the parameters and running statistics of a state."""
         tensors = {
@@ -136,12 +158,11 @@ def settings_of(path: Path, given: Config) -> Config:
         UserError: there is no run, or it has ended.
     """
     try:
-        settings = json.loads((path / "config.json").read_text())
         here = {name: getattr(given, name) for name in FREE - {"resume"}}
-        config = Config(**settings | {"run_dir": path} | here)
+        config = dataclasses.replace(from_json(parse_json((path / "config.json").read_bytes()), path), **here)
     except FileNotFoundError:
         raise UserError(f"--resume {path}: holds no config.json; name a directory that `jaxcnn train` made") from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise UserError(f"--resume {path}: config.json cannot be used ({error})") from None
     if (path / "summary.json").exists():
         raise UserError(f"--resume {path}: the run has ended; begin another, with more --epochs or another --seed")
@@ -180,10 +201,18 @@ def read_metrics(path: Path) -> list[Epoch]:
     epochs = []
     for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
         try:
-            epochs.append(Epoch(**json.loads(line)))
-        except (ValueError, TypeError):
+            epochs.append(as_epoch(parse_json(line)))
+        except (ValueError, TypeError, OverflowError):
             break
     return epochs
+
+
+def as_epoch(found: Any) -> Epoch:
+    """A line of the metrics, every value of it a number."""
+    epoch = Epoch(**found)
+    if any(type(value) not in (int, float) for value in epoch):
+        raise TypeError
+    return Epoch(int(epoch.epoch), *map(float, epoch[1:]))
 
 
 def fresh(parent: Path, name: str) -> Path:
@@ -202,6 +231,7 @@ def described(data: DataSet) -> dict[str, Any]:
         "classes": data.classes,
         "training_examples": len(data.train.labels),
         "held_out_examples": len(data.test.labels),
+        "sha256": fingerprint(data),
     }
 
 

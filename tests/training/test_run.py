@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 
 from jaxcnn.errors import UserError
 from jaxcnn.training.config import Config
+from jaxcnn.training.data import fingerprint
 from jaxcnn.training.metrics import Epoch
 from jaxcnn.training.run import create, environment, fresh, read_metrics, reopen
 from jaxcnn.training.step import State
@@ -38,6 +39,7 @@ def test_what_is_known_before_the_first_step_is_written(run):
         "classes": list("0123456789"),
         "training_examples": 50,
         "held_out_examples": 20,
+        "sha256": fingerprint(striped_set(50, 20)),
     }
     found = json.loads((run.path / "environment.json").read_text())
     assert found["jax"] == jax.__version__
@@ -141,3 +143,13 @@ def test_a_run_that_has_ended_is_not_gone_on_with(run):
     run.write_json("summary.json", {})
     with pytest.raises(UserError, match="the run has ended"):
         reopen(run.path)
+
+
+@pytest.mark.parametrize(
+    "value", ['"1.0"', "null", "true", "[]", "9" * 400], ids=["text", "null", "true", "list", "huge"]
+)
+def test_metrics_end_where_a_value_is_no_number(run, value):
+    run.record(EPOCHS[0], STATE)
+    with (run.path / "metrics.jsonl").open("a") as lines:
+        lines.write(json.dumps(EPOCHS[1]._asdict()).replace("1.25", value) + "\n")
+    assert read_metrics(run.path / "metrics.jsonl") == EPOCHS[:1]
