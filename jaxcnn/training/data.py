@@ -101,7 +101,9 @@ def load(data: str, per_class: int | None = None, mapped: bool = False) -> DataS
     try:
         found = read(data, mapped)
     except MemoryError as error:
-        raise UserError(f"--data {data}: does not fit into memory; stream it from uncompressed files") from error
+        raise UserError(
+            f"--data {data}: does not fit into memory; --stream reads it as it is needed, from uncompressed files"
+        ) from error
     return found if per_class is None else found._replace(train=stratified(found.train, per_class))
 
 

@@ -31,7 +31,7 @@ from jaxcnn.training.config import Config
 from jaxcnn.training.data import load
 from jaxcnn.training.experiment import prepare
 from jaxcnn.training.metrics import Epoch
-from jaxcnn.training.run import create, reopen
+from jaxcnn.training.run import create, reopen, settings_of
 from jaxcnn.training.runs import Runs, runs
 from jaxcnn.weights import load as load_weights
 from jaxcnn.weights import save as save_weights
@@ -296,7 +296,7 @@ class Configurations:
             written.flush()
 
     def gone_on_with(self):
-        run, config = reopen(self.path)
+        config, run = settings_of(self.path, Config(resume=self.path)), reopen(self.path)
         with run:
             experiment = prepare(config)
             run.reached(experiment.state, refused=lambda why: None)

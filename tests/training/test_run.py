@@ -13,7 +13,7 @@ from jaxcnn.errors import UserError
 from jaxcnn.training.config import Config
 from jaxcnn.training.data import fingerprint
 from jaxcnn.training.metrics import Epoch
-from jaxcnn.training.run import create, environment, fresh, read_metrics, reopen
+from jaxcnn.training.run import create, environment, fresh, read_metrics, reopen, settings_of
 from jaxcnn.training.step import State
 from tests.training.files import striped_set
 
@@ -101,6 +101,7 @@ def test_a_run_that_is_gone_on_with_has_what_its_checkpoint_has_and_no_more(run)
     with (run.path / "metrics.jsonl").open("a") as lines:
         lines.write(json.dumps(EPOCHS[1]._replace(epoch=3)._asdict()) + '\n{"epoch": 4, "tr')
     state, epochs = run.reached(STATE, refused=pytest.fail)
+    run.rewind(epochs)
     assert epochs == read_metrics(run.path / "metrics.jsonl") == EPOCHS
     assert len((run.path / "metrics.csv").read_text().splitlines()) == 3
     np.testing.assert_array_equal(state.params["conv1"]["kernel"], STATE.params["conv1"]["kernel"])
@@ -109,7 +110,6 @@ def test_a_run_that_is_gone_on_with_has_what_its_checkpoint_has_and_no_more(run)
 def test_a_run_without_checkpoints_begins_again(run):
     (run.path / "metrics.jsonl").write_text(json.dumps(EPOCHS[0]._asdict()) + "\n")
     assert run.reached(STATE, refused=pytest.fail) == (STATE, [])
-    assert read_metrics(run.path / "metrics.jsonl") == []
 
 
 def test_metrics_that_are_missing_are_said_so(run):
@@ -123,8 +123,13 @@ def test_one_process_at_a_time(run):
     with pytest.raises(UserError, match=f"process {os.getpid()} is training there"):
         reopen(run.path)
     os.close(run.lock)
-    again, config = reopen(run.path)
-    assert (again.path, config.per_class, config.run_dir) == (run.path, 5, run.path)
+    assert reopen(run.path).path == run.path
+
+
+def test_a_run_goes_on_with_its_own_settings_where_it_is_told_to(run):
+    config = settings_of(run.path, Config(resume=run.path, devices=2, dashboard=True))
+    assert (config.per_class, config.run_dir, config.resume) == (5, run.path, None)
+    assert (config.devices, config.dashboard) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -136,13 +141,13 @@ def test_what_is_no_run_cannot_be_gone_on_with(tmp_path, content, message):
     if content is not None:
         (tmp_path / "config.json").write_text(content)
     with pytest.raises(UserError, match=message):
-        reopen(tmp_path)
+        settings_of(tmp_path, Config(resume=tmp_path))
 
 
 def test_a_run_that_has_ended_is_not_gone_on_with(run):
     run.write_json("summary.json", {})
     with pytest.raises(UserError, match="the run has ended"):
-        reopen(run.path)
+        settings_of(run.path, Config(resume=run.path))
 
 
 @pytest.mark.parametrize(
