@@ -50,7 +50,7 @@ def rates(folder: str, streamed: bool) -> list[float]:
 
     def on_epoch(epoch, state):  # type: ignore[no-untyped-def]
         found.append(epoch.examples_per_second)
-        if streamed:
+        if streamed and epoch.epoch == 1:
             used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (used + COUNT * SIDE * SIDE // 2,) * 2)
 
@@ -62,7 +62,7 @@ def rates(folder: str, streamed: bool) -> list[float]:
 def in_a_process(folder: Path, streamed: bool) -> float:
     """The rate of the second pass of a process of its own."""
     command = [sys.executable, "-m", "benchmarks.streaming", str(folder), str(int(streamed))]
-    return float(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)[-1])
+    return float(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)[-1])
 
 
 def main() -> None:
