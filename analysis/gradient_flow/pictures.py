@@ -59,7 +59,7 @@ def named(
     ylabel: str,
     *,
     is_log: bool = True,
-    legend: Literal["best", "upper right", "lower left"] | None = "best",
+    legend: Literal["best", "upper left", "upper right", "lower left"] | None = "best",
 ) -> Axes:
     """Title, axes with units, a grid and a legend."""
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)

@@ -335,7 +335,7 @@ def sum_of(parts: list[Backward]) -> Backward:
 def gaussian_kappa(cov: Matrix) -> float:
     """The relative variance of a Gaussian channel's mean square over the points: 2 sum K^2 / (tr K)^2."""
     trace = np.trace(cov)
-    return float(2 * np.sum(cov**2) / trace**2) if trace else 0.0
+    return float(2 * np.sum((cov / trace) ** 2)) if trace else 0.0
 
 
 def pair_cosine(cov: Matrix, examples: int) -> float:
