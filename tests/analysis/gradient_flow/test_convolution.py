@@ -93,10 +93,10 @@ def test_gradients_decay_as_signals_do_under_zero_padding():
         (dx,) = jax.vjp(lambda x: outputs(x, kernels), x)[1](dy)
         return jnp.mean(dx**2) / jnp.mean(dy**2)
 
-    found = np.array([decay(jax.random.key(seed)) for seed in range(24)])
-    error = found.std(ddof=1) / 24**0.5
+    found = np.array([decay(jax.random.key(seed)) for seed in range(96)])
+    error = found.std(ddof=1) / 96**0.5
     assert abs(found.mean() - same_padding_profile(7, 6)[-1]) < 4 * error
-    assert error < 0.1 * same_padding_profile(7, 6)[-1]
+    assert error < 0.06 * same_padding_profile(7, 6)[-1]
 
 
 @pytest.mark.parametrize(("window", "moment"), [(1, 0.5), (4, 1.5438), (9, 2.5626)])

@@ -60,6 +60,7 @@ def test_zero_padding_is_followed_position_by_position():
     expected = [np.mean(np.linalg.matrix_power(matrix, power) @ ones) ** 2 for power in (1, 2)]
     assert found.row("s")["forward"] == pytest.approx(expected[1], rel=1e-10)
     assert found.row("r")["forward"] == pytest.approx(expected[0], rel=1e-10)
+    assert found.row("r")["backward"] == pytest.approx(expected[0], rel=1e-10)
 
 
 def test_circular_window_under_a_transposed_convolution_has_the_mean_of_its_taps():
