@@ -181,11 +181,19 @@ def relative_variance(squares: Float[np.ndarray, " samples"]) -> float:
 
 
 def excess(second: float, first_squared: float) -> float:
-    """E[x^2] / E[x]^2 - 1."""
+    """E[x^2] / E[x]^2 - 1.
+
+    >>> excess(3.0, 1.0)
+    2.0
+    """
     return float(second / first_squared - 1) if first_squared else 0.0
 
 
 def log_slope(moment: Any) -> float:
-    """d ln moment(scale) / d ln scale at 1."""
+    """d ln moment(scale) / d ln scale at 1.
+
+    >>> round(log_slope(lambda scale: scale**3), 9)
+    3.0
+    """
     up, down = moment(STRETCH**2), moment(STRETCH**-2)
     return log(up / down) / (4 * log(STRETCH)) if down else 0.0

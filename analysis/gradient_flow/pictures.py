@@ -115,7 +115,11 @@ def heat_map(
 
 
 def edges(centres: Sequence[float]) -> Line:
-    """Cell borders half way between the centres."""
+    """Cell borders half way between the centres.
+
+    >>> edges([0, 10, 20]).tolist()
+    [-5.0, 5.0, 15.0, 25.0]
+    """
     points = np.asarray(centres, float)
     if len(points) == 1:
         return points[0] + np.array([-0.5, 0.5])

@@ -140,17 +140,29 @@ def tap_table(where: Window) -> Int[np.ndarray, "taps outputs"]:
 
 
 def by_example(taps: Int[np.ndarray, "taps outputs"], inputs: int, examples: int) -> Int[np.ndarray, "taps all"]:
-    """The same for every example of a batch, examples one after the other."""
+    """The same for every example of a batch, examples one after the other.
+
+    >>> by_example(np.array([[0, 1, 2]]), inputs=2, examples=2).tolist()
+    [[0, 1, 4, 2, 3, 4]]
+    """
     shifted = [np.where(taps == inputs, examples * inputs, taps + n * inputs) for n in range(examples)]
     return np.concatenate(shifted, axis=1)
 
 
 def positions_mean(cov: Matrix, examples: int) -> Matrix:
-    """Flatten: the mean over positions of K[(n, p), (m, p)], for a dense layer has weights of its own per position."""
+    """Flatten: the mean over positions of K[(n, p), (m, p)], for a dense layer has weights of its own per position.
+
+    >>> positions_mean(np.diag([1.0, 3.0]), examples=1).tolist()
+    [[2.0]]
+    """
     positions = len(cov) // examples
     return np.einsum("npmp->nm", cov.reshape(examples, positions, examples, positions)) / positions
 
 
 def positions_apart(dcov: Matrix, positions: int) -> Matrix:
-    """Flatten, backwards: the deltas of different positions come from different weights."""
+    """Flatten, backwards: the deltas of different positions come from different weights.
+
+    >>> positions_apart(np.array([[2.0]]), positions=2).tolist()
+    [[2.0, 0.0], [0.0, 2.0]]
+    """
     return np.einsum("nm,pq->npmq", dcov, np.eye(positions)).reshape(len(dcov) * positions, len(dcov) * positions)

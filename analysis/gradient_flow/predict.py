@@ -21,7 +21,7 @@ from jaxtyping import ArrayLike, Float
 from analysis.gradient_flow.channel import Pointwise, Sampled
 from analysis.gradient_flow.fluctuations import Noise, Pair, Sources, Spread, total
 from analysis.gradient_flow.initial import Init
-from analysis.gradient_flow.layers import WEIGHTS, Layers, as_network, nonlinearity
+from analysis.gradient_flow.layers import WEIGHTS, Layers, as_network, nonlinearity, takes_params
 from analysis.gradient_flow.points import Linear, linear, positions_apart, positions_mean
 from jaxcnn.networks import Network
 from jaxcnn.networks.network import join
@@ -124,7 +124,11 @@ def predict(
 
 
 def covariance(x: Float[np.ndarray, "n *spatial c"]) -> Matrix:
-    """E[x_p x_p'] over the channels, p running over examples and positions."""
+    """E[x_p x_p'] over the channels, p running over examples and positions.
+
+    >>> covariance(np.array([[1.0, 1.0], [2.0, 0.0]])).tolist()
+    [[1.0, 1.0], [1.0, 2.0]]
+    """
     points = x.reshape(-1, x.shape[-1])
     if len(points) > MOST_POINTS:
         raise ValueError(
@@ -152,6 +156,11 @@ class Follower:
             return self.residual(network, signal, path)
         if network.children:
             raise ValueError(f"predict: {path or network.kind} is a {network.kind}; only serial and residual are known")
+        if takes_params(network):
+            raise ValueError(
+                f"predict: {path} is a function with parameters of its own, of which no theory is known; "
+                "give a dense or conv layer in its place, or measure it"
+            )
         if network.kind in WEIGHTS:
             return self.weights(network, signal, path)
         if network.kind == "flatten":
@@ -333,7 +342,11 @@ def sum_of(parts: list[Backward]) -> Backward:
 
 
 def gaussian_kappa(cov: Matrix) -> float:
-    """The relative variance of a Gaussian channel's mean square over the points: 2 sum K^2 / (tr K)^2."""
+    """The relative variance of a Gaussian channel's mean square over the points: 2 sum K^2 / (tr K)^2.
+
+    >>> gaussian_kappa(np.eye(1)), gaussian_kappa(np.eye(4))
+    (2.0, 0.5)
+    """
     trace = np.trace(cov)
     return float(2 * np.sum((cov / trace) ** 2)) if trace else 0.0
 

@@ -62,7 +62,11 @@ class Expected(NamedTuple):
 
 
 def draw(key: Array, depth: int, width: int, init: Init) -> Stacked:
-    """The parameters of all layers, stacked along the first axis."""
+    """The parameters of all layers, stacked along the first axis.
+
+    >>> {name: leaf.shape for name, leaf in draw(jax.random.key(0), 3, 2, Init(1.0)).items()}
+    {'bias': (3, 2), 'kernel': (3, 2, 2)}
+    """
     return drawn(key, (init.weight_variance, init.bias_variance), depth, width, init.is_orthogonal)
 
 

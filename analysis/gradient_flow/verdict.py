@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.gradient_flow.initial import Init
-from analysis.gradient_flow.layers import WEIGHTS
 from analysis.gradient_flow.meanfield import TRAINABLE_DEPTHS, Given, Phase, critical, phase
 from analysis.gradient_flow.measure import Flow
 from analysis.gradient_flow.moments import activation
@@ -61,12 +60,15 @@ def budget(at: Phase, depth: int) -> str:
 
 
 def critical_point(name: str, phi: Given, bias_variance: float) -> str:
+    """Where it lies at this bias variance, or at none, if anywhere."""
     try:
         return f"At this bias variance it is critical at weight variance {critical(phi, bias_variance)[0]:.4g}."
     except ValueError:
-        return f"{name} has no critical point at bias variance {bias_variance:g}; at 0 it has one at " + (
-            f"{critical(phi, 0.0)[0]:.4g}."
-        )
+        words = f"{name} has no critical point at bias variance {bias_variance:g}"
+    try:
+        return f"{words}; at 0 it has one at {critical(phi, 0.0)[0]:.4g}."
+    except ValueError:
+        return f"{words}, nor at 0."
 
 
 def symptoms(flow: Flow) -> list[Finding]:
@@ -89,7 +91,7 @@ def not_finite(flow: Flow) -> list[Finding]:
 
 
 def weight_layers(flow: Flow) -> list[int]:
-    return [index for index, kind in enumerate(flow.kinds) if kind in WEIGHTS]
+    return [index for index, size in enumerate(flow.sizes) if size]
 
 
 def overgrown(flow: Flow) -> list[Finding]:

@@ -130,5 +130,7 @@ def test_what_has_no_theory_is_refused():
     ends_in_relu = networks.residual(networks.serial(a=networks.dense(4), r=networks.relu()))
     with pytest.raises(ValueError, match="the body of b does not end in a weight layer"):
         predict(networks.serial(a=networks.dense(4), b=ends_in_relu), None, np.ones((1, 4)))
+    with pytest.raises(ValueError, match="mine is a function with parameters of its own, of which no theory is known"):
+        predict([("mine", lambda weights, x: x @ weights)], None, np.ones((1, 4)))
     with pytest.raises(ValueError, match=r"4096 points .* are more than 3000; give fewer examples"):
         predict(networks.conv(3, 3), None, np.ones((4, 32, 32, 1)))

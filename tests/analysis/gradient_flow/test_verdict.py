@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.nn import softplus
 
 from analysis.gradient_flow import LECUN, Flow, Init, measure, symptoms, verdict
 from analysis.gradient_flow.measure import COLUMNS
@@ -73,3 +74,17 @@ def test_the_verdict_says_phase_budget_and_critical_point():
 def test_the_verdict_where_there_is_no_critical_point():
     assert "at 0 it has one at 2" in verdict("relu", Init(1.0, 0.1), 10)
     assert "inputs stay apart at any depth" in verdict("relu", Init(2.0), 10)
+    assert "softplus has no critical point at bias variance 0.05, nor at 0." in verdict(softplus, Init(1.2, 0.05), 30)
+
+
+def test_functions_of_a_user_are_warned_of():
+    layers = [(f"layer{n}", sink if n % 2 else (lambda x: x)) for n in range(4)]
+    params = {name: 1e-4 * np.eye(3) for name, layer in layers if layer is sink}
+    (finding,) = symptoms(measure(layers, params, jnp.ones((2, 3), jnp.float32)))
+    assert finding.layer == "layer1"
+    assert finding.symptom.startswith("gradient vanishes: E[delta^2] is 1e-08 times layer3's")
+
+
+def sink(weights, x):
+    """A layer that keeps a ten-thousandth."""
+    return x @ weights
