@@ -16,13 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from analysis.gradient_flow.channel import Pointwise, Return
+from analysis.gradient_flow.channel import Pointwise, Return, gaussian_kappa
 from analysis.gradient_flow.fluctuations import Noise, Pair, Sources, Spread, total
 from analysis.gradient_flow.initial import Init
 from analysis.gradient_flow.layers import activation_layer
 from analysis.gradient_flow.meanfield import Given
 from analysis.gradient_flow.moments import Activation, activation
-from analysis.gradient_flow.predict import gaussian_kappa
 from jaxcnn import ops
 from jaxcnn.networks.network import Call
 
