@@ -53,7 +53,7 @@ def test_far_into_chaos_by_sums_over_a_grid():
 
 def test_a_curve_grows_by_the_root_of_chi1_per_layer():
     rng, at = np.random.default_rng(0), phase("tanh", 2.5, 0.05)
-    networks, width, layers = 8, 256, 10
+    networks, width, layers = 8, 192, 7
     angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)[:, None]
     u, v = at.length**0.5 * rng.standard_normal((2, networks, 1, width))
     z, tangent, lengths = np.cos(angle) * u + np.sin(angle) * v, np.cos(angle) * v - np.sin(angle) * u, []

@@ -33,7 +33,7 @@ def test_relu_grows_by_pi_over_pi_minus_one():
 @pytest.mark.parametrize("phi", ["linear", "sigmoid", "tanh", "relu", "abs"])
 def test_growth_in_numpy(phi):
     (value, slope), rng = FUNCTIONS[phi], np.random.default_rng(0)
-    networks, batch, width, layers = 4, 512, 256, 5
+    networks, batch, width, layers = 4, 384, 192, 5
     x, passed, deltas = rng.standard_normal((networks, batch, width)), [], []
     for _ in range(layers + 1):
         scale = x.std(axis=1, keepdims=True)
@@ -83,7 +83,7 @@ def test_signals_of_residual_blocks_in_numpy(variance, depth):
 
 
 def test_signals_of_residual_blocks_with_norm_in_numpy():
-    networks, batch, width, rng = 8, 128, 128, np.random.default_rng(0)
+    networks, batch, width, rng = 32, 48, 96, np.random.default_rng(0)
     x, moments, variances = rng.standard_normal((networks, batch, width)), [], []
     for _ in range(20):
         mean, variance = x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True)
