@@ -99,6 +99,9 @@ class Config:
     process: int | None = None
     """With --coordinator: which one this is, from 0."""
 
+    sharded_checkpoints: bool = False
+    """Every process keeps what its own devices hold, with Orbax, where process 0 could not hold the whole state."""
+
     run_dir: Path | None = None
     """Where to write parameters, metrics and pictures: a new or empty folder (None: a fresh one under runs/)."""
 

@@ -96,6 +96,8 @@ def put(tree: Tree, specs: Tree) -> Tree:
     def place(leaf: Any, spec: jax.P) -> jax.Array:
         if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             return jax.random.wrap_key_data(place(jax.random.key_data(leaf), spec))
+        if isinstance(leaf, jax.Array) and leaf.sharding == NamedSharding(mesh, spec):
+            return leaf
         host = np.asarray(leaf)
         return jax.make_array_from_callback(host.shape, NamedSharding(mesh, spec), host.__getitem__)
 

@@ -18,7 +18,7 @@ from jaxcnn.errors import UserError
 from jaxcnn.networks import NAMED, Network, initialisers
 from jaxcnn.networks import summary as summarise
 from jaxcnn.networks.network import flat
-from jaxcnn.training import devices, events, processes, progress
+from jaxcnn.training import checkpoint, devices, events, processes, progress, sharded
 from jaxcnn.training.batches import Batch, batch_at
 from jaxcnn.training.config import Config
 from jaxcnn.training.data import DataSet, load
@@ -139,7 +139,8 @@ def go_on(experiment: Experiment) -> tuple[Run, Reached]:
         if is_first:
             print(f"not used: {why}", file=sys.stderr)
 
-    state, epochs = run.reached(experiment.state, refused)
+    latest = sharded.latest if experiment.config.sharded_checkpoints else checkpoint.latest
+    state, epochs = run.reached(placed(experiment, experiment.state), refused, latest)
     processes.same_everywhere(len(epochs), f"checkpoints in {path}")
     if is_first:
         run.rewind(epochs)
@@ -163,6 +164,8 @@ def prepare(config: Config) -> Experiment:
     """
     if config.tensorboard:
         events.package()
+    if config.sharded_checkpoints:
+        sharded.package()
     data = load(config.data, config.per_class, mapped=config.stream)
     shape, classes = data.train.images.shape[1:], len(data.classes)
     learner, keys = make_learner(config, build(config), len(data.train.labels)), make_keys(config.seed)
@@ -201,9 +204,13 @@ def follow(experiment: Experiment, run: Run, state: State, behind: list[Epoch]) 
 
     def on_epoch(epoch: Epoch, state: State) -> None:
         nonlocal done
-        whole = devices.local(state)
+        is_sharded = config.sharded_checkpoints
+        whole = devices.local(state._replace(optimiser=(), scaling=()) if is_sharded else state)
         if is_first:
-            run.record(epoch, whole)
+            run.record(epoch, whole, has_checkpoint=not is_sharded)
+        if is_sharded:
+            sharded.write(run.checkpoints, epoch.epoch, state)
+        if is_first:
             note(epoch)
             show(epoch)
         done = epoch.epoch

@@ -45,6 +45,8 @@ from jaxcnn.training.metrics import Epoch
 from jaxcnn.training.settings import from_json
 from jaxcnn.training.step import State
 
+Latest = Callable[[Path, State, Callable[[str], Any]], checkpoint.Checkpoint | None]
+
 
 class Run:
     """A run directory that this process alone writes to, until the end of a `with`."""
@@ -77,22 +79,25 @@ class Run:
         replace(self.path / "metrics.jsonl", lines.encode())
         write_csv(self.path / "metrics.csv", Epoch._fields, epochs)
 
-    def record(self, epoch: Epoch, state: State) -> None:
-        """Keep an epoch's measurements and the state that they belong to."""
+    def record(self, epoch: Epoch, state: State, has_checkpoint: bool = True) -> None:
+        """Keep an epoch's measurements and the state that they belong to; its checkpoint too, or all processes do."""
         with (self.path / "metrics.jsonl").open("a") as lines:
             lines.write(json.dumps(epoch._asdict()) + "\n")
         with (self.path / "metrics.csv").open("a", newline="") as table:
             csv.writer(table).writerow(epoch)
         self.save(state)
-        checkpoint.write(self.checkpoints, epoch, state)
+        if has_checkpoint:
+            checkpoint.write(self.checkpoints, epoch, state)
 
-    def reached(self, beginning: State, refused: Callable[[str], Any]) -> tuple[State, list[Epoch]]:
+    def reached(
+        self, beginning: State, refused: Callable[[str], Any], latest: Latest = checkpoint.latest
+    ) -> tuple[State, list[Epoch]]:
         """The state of the newest checkpoint, or the beginning, and the metrics up to there.
 
         Raises:
             UserError: the metrics up to there are missing.
         """
-        found = checkpoint.latest(self.checkpoints, beginning, refused)
+        found = latest(self.checkpoints, beginning, refused)
         number, state = (0, beginning) if found is None else found
         epochs = read_metrics(self.path / "metrics.jsonl")[:number]
         if [epoch.epoch for epoch in epochs] != list(range(1, number + 1)):
