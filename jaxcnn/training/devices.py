@@ -37,8 +37,10 @@ def mesh_for(batch_size: int, parts: int, devices: int | None, model_devices: in
         UserError: more devices than there are, or so many that they cannot share evenly.
     """
     have, share = jax.device_count(), batch_size // parts
+    if model_devices > have:
+        raise UserError(f"--model-devices {model_devices}: there are {have} devices")
     if devices is None:
-        devices = max(d * model_devices for d in range(1, have + 1) if share % d == 0)
+        devices = model_devices * max(d for d in range(1, have // model_devices + 1) if share % d == 0)
     if devices > have:
         raise UserError(
             f"--devices {devices}: there are {have}; on CPU, JAX_NUM_CPU_DEVICES={devices} splits it into so many"

@@ -138,6 +138,7 @@ def test_large_layers_take_turns():
 WRONG = {
     "more than there are": ((8, 1, 3, 1), "--devices 3: there are 2; on CPU, JAX_NUM_CPU_DEVICES=3 splits it"),
     "a model axis that does not divide": ((8, 1, 1, 2), "--model-devices 2: does not divide the 1 devices"),
+    "a larger model axis than there are": ((8, 1, None, 3), "--model-devices 3: there are 2 devices"),
     "a batch that cannot be shared": (
         (9, 1, 2, 1),
         "--batch-size 9: 2 devices cannot share 9 examples evenly; choose",
@@ -152,9 +153,11 @@ def test_what_devices_cannot_do_is_refused(asked, message):
         devices.mesh_for(*asked)
 
 
-@pytest.mark.parametrize(("batch", "parts", "count"), [(8, 1, 2), (7, 1, 1), (8, 8, 1), (8, 4, 2)])
-def test_as_many_devices_as_can_share_a_batch(batch, parts, count):
-    assert devices.mesh_for(batch, parts, None, 1).size == count
+@pytest.mark.parametrize(
+    ("batch", "parts", "model", "count"), [(8, 1, 1, 2), (7, 1, 1, 1), (8, 8, 1, 1), (8, 4, 1, 2), (8, 1, 2, 2)]
+)
+def test_as_many_devices_as_can_share_a_batch(batch, parts, model, count):
+    assert devices.mesh_for(batch, parts, None, model).size == count
 
 
 def test_without_a_mesh_arrays_stay_as_they_are():
