@@ -101,11 +101,9 @@ def start() -> Claim:
 
 
 @entry(
-    "S3.31",
-    "eq. 10",
-    "The sum over children.",
+    "S3.31", "eq. 10", "The sum over children.",
     formula=r"t_n=\sum_{c\in\mathrm{ch}(n)}\frac{\partial f_c}{\partial f_n}t_c",
-)
+)  # fmt: skip
 def sum_over_children() -> list[Finding]:
     """Every t of the tape against the sum of its terms' local derivatives times the children's t; and against
     jax.grad by a zero that is added to the node."""
@@ -164,21 +162,17 @@ def rest() -> Claim:
 
 
 @entry(
-    "S3.36",
-    "Ex. 4a",
-    "This is the derivative that one computes by hand.",
+    "S3.36", "Ex. 4a", "This is the derivative that one computes by hand.",
     formula=r"t_\theta=\frac{\partial f}{\partial\theta}",
-)
+)  # fmt: skip
 def by_hand() -> Claim:
     return Claim("df/dtheta", X1 * COS + X2**2, Twice(t("theta")[0], derivatives()[2]))
 
 
 @entry(
-    "S3.37",
-    "Ex. 4b, picture",
-    "The graph of a fully connected network with two hidden layers and a single output.",
+    "S3.37", "Ex. 4b, picture", "The graph of a fully connected network with two hidden layers and a single output.",
     picture=graph_pictures.perceptron_graph,
-)
+)  # fmt: skip
 def picture_of_the_network() -> list[Finding]:
     graph = perceptron(INPUTS, WEIGHTS, TARGET)
     leaves = [name for name in graph.nodes if graph[name].is_leaf]
@@ -291,11 +285,9 @@ def first_weight() -> list[Finding]:
 
 
 @entry(
-    "S3.43",
-    "Ex. 4b",
-    "After multiplying by -eta it is BackProp's weight update.",
+    "S3.43", "Ex. 4b", "After multiplying by -eta it is BackProp's weight update.",
     formula=r"\Delta w=-\eta\,t_{w}=\eta\,x_1\delta^{(1)}_1",
-)
+)  # fmt: skip
 def update() -> Claim:
     """Here the sign of the step is right (see S1.12)."""
     eta = 0.1
@@ -319,11 +311,10 @@ def every_weight() -> list[Finding]:
 
 
 @entry(
-    "S3.45",
-    "Ex. 4c, picture",
+    "S3.45", "Ex. 4c, picture",
     "The graph of a 1-D convolution of length 3, a max pool of 2, a dense layer, an output.",
     picture=graph_pictures.convolutional_graph,
-)
+)  # fmt: skip
 def picture_of_the_convnet() -> list[Finding]:
     """The input's length is not given: six inputs, four units that share three weights, two pooled units, one
     output."""
@@ -340,11 +331,9 @@ def small_convnet(ops: Any, taps: Any) -> jax.Array:
 
 
 @entry(
-    "S3.46",
-    "Ex. 4c",
-    "Dense layers: unit to unit dense, weight to unit sparse; convolutions: the other way round.",
+    "S3.46", "Ex. 4c", "Dense layers: unit to unit dense, weight to unit sparse; convolutions: the other way round.",
     picture=matrix_pictures.jacobian_supports,
-)
+)  # fmt: skip
 def sparsity() -> Claim:
     """Filled shares of the Jacobians from 8 units to 6: by the input, by the weights."""
     x, taps, w = jnp.asarray(normal(63, 8)), jnp.asarray(normal(64, 3)), jnp.asarray(normal(65, 8, 6))

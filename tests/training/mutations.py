@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -89,3 +90,41 @@ def mutated_json(content: bytes, rng: np.random.Generator) -> bytes:
 
 def odd(rng: np.random.Generator) -> Any:
     return VALUES[rng.integers(len(VALUES))]
+
+
+BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E8M0": 8, "F4": 4, "I32": 32, "U8": 8, "BOOL": 8}
+
+
+def retyped(header, rng):
+    """A safetensors file with the names and shapes of a header, sound, but of any dtypes and numbers."""
+    entries, end = {}, 0
+    odd = list(header)[rng.integers(len(header))]
+    for name, entry in header.items():
+        dtype = list(BITS)[rng.integers(len(BITS))] if name == odd else entry["dtype"]
+        start, end = end, end + int(np.prod(entry["shape"])) * BITS[dtype] // 8
+        entries[name] = {"dtype": dtype, "shape": entry["shape"], "data_offsets": [start, end]}
+    head = json.dumps(entries).encode()
+    return len(head).to_bytes(8, "little") + head + (rng.bytes(end) if rng.integers(2) else bytes(end))
+
+
+def mutated_header(content, rng):
+    """A safetensors file whose JSON header is mutated as JSON, with the length that fits it, or is of another dtype."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    if rng.integers(4) == 0:
+        return retyped({name: entry for name, entry in header.items() if name != "__metadata__"}, rng)
+    name = list(header)[rng.integers(len(header))]
+    if rng.integers(2) and isinstance(header[name], dict):
+        header[name] = json.loads(mutated_or_same(json.dumps(header[name]).encode(), rng))
+        changed = json.dumps(header).encode(errors="surrogatepass")
+    else:
+        changed = mutated_json(content[8 : 8 + length], rng)
+    return len(changed).to_bytes(8, "little") + changed + content[8 + length :]
+
+
+def mutated_or_same(content, rng):
+    changed = mutated_json(content, rng)
+    with contextlib.suppress(ValueError, RecursionError):
+        json.loads(changed)
+        return changed
+    return content

@@ -37,7 +37,7 @@ from jaxcnn.weights import load as load_weights
 from jaxcnn.weights import save as save_weights
 from tests.training import tiny
 from tests.training.files import NAMES, idx, striped_set, write_folder
-from tests.training.mutations import mutated, mutated_json
+from tests.training.mutations import mutated, mutated_header, mutated_json
 from tests.training.test_rows import write_cifar
 
 SECONDS, BYTES = 20, 3 << 30  # for one mutation; for the process beyond what it has
@@ -189,44 +189,6 @@ class Weights:
         np.testing.assert_array_equal(found[0]["conv"]["bias"], bias.astype(np.float32))
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(found))
         return True
-
-
-BITS = {"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E8M0": 8, "F4": 4, "I32": 32, "U8": 8, "BOOL": 8}
-
-
-def retyped(header, rng):
-    """A safetensors file with the names and shapes of a header, sound, but of any dtypes and numbers."""
-    entries, end = {}, 0
-    odd = list(header)[rng.integers(len(header))]
-    for name, entry in header.items():
-        dtype = list(BITS)[rng.integers(len(BITS))] if name == odd else entry["dtype"]
-        start, end = end, end + int(np.prod(entry["shape"])) * BITS[dtype] // 8
-        entries[name] = {"dtype": dtype, "shape": entry["shape"], "data_offsets": [start, end]}
-    head = json.dumps(entries).encode()
-    return len(head).to_bytes(8, "little") + head + (rng.bytes(end) if rng.integers(2) else bytes(end))
-
-
-def mutated_header(content, rng):
-    """A safetensors file whose JSON header is mutated as JSON, with the length that fits it, or is of another dtype."""
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    if rng.integers(4) == 0:
-        return retyped({name: entry for name, entry in header.items() if name != "__metadata__"}, rng)
-    name = list(header)[rng.integers(len(header))]
-    if rng.integers(2) and isinstance(header[name], dict):
-        header[name] = json.loads(mutated_or_same(json.dumps(header[name]).encode(), rng))
-        changed = json.dumps(header).encode(errors="surrogatepass")
-    else:
-        changed = mutated_json(content[8 : 8 + length], rng)
-    return len(changed).to_bytes(8, "little") + changed + content[8 + length :]
-
-
-def mutated_or_same(content, rng):
-    changed = mutated_json(content, rng)
-    with contextlib.suppress(ValueError, RecursionError):
-        json.loads(changed)
-        return changed
-    return content
 
 
 class Checkpoints:
