@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxcnn.agreement import command
+from jaxcnn.agreement import meshes
 from jaxcnn.agreement.command import Agree, agree
 from jaxcnn.errors import UserError
 
@@ -94,4 +94,4 @@ def test_a_case_that_cannot_run_fails_the_report(monkeypatch):
     report = suite.report([c for c in suite.layers() if c.name == "identity"])
     assert not report.ok
     assert report.counts == {"not-run": 1}
-    assert command.DEVICES == 2
+    assert meshes.DEVICES == 2

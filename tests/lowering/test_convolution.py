@@ -59,10 +59,16 @@ def contraction(table, name, groups=1, k=8):
 
 
 def contractions(row):
-    """All that a row of a table is chosen for, with few channels and with more."""
+    """All that a row of a table is chosen for, with few channels and with more: on one device, or else on a mesh."""
     table, rows, form = ROWS[row]
     candidates = [contraction(table, *case) for case in product(NAMES, (1, 2, 4), (8, 16))]
-    return [case for case in candidates if convolution.choose(rows, 4, case[1].shape[-1], case[2]) is form]
+    with pytest.MonkeyPatch.context() as patch:
+        for is_spread in (False, True):
+            patch.setattr(convolution, "is_spread", lambda is_spread=is_spread: is_spread)
+            chosen = [case for case in candidates if convolution.choose(rows, 4, case[1].shape[-1], case[2]) is form]
+            if chosen:
+                return chosen
+    return []
 
 
 @pytest.mark.parametrize("row", ROWS)

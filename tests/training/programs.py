@@ -7,13 +7,20 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[2]
+CACHE = TemporaryDirectory(prefix="jaxcnn-tests-")  # what one program compiles, the next one finds
+ENVIRONMENT = os.environ | {
+    "JAX_COMPILATION_CACHE_DIR": CACHE.name,
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
 
 
 def start(module, *arguments, devices=1, stdout=subprocess.PIPE):
     """A Python process with so many CPU devices."""
-    command, environment = [sys.executable, "-m", module], os.environ | {"JAX_NUM_CPU_DEVICES": str(devices)}
+    command, environment = [sys.executable, "-m", module], ENVIRONMENT | {"JAX_NUM_CPU_DEVICES": str(devices)}
     return subprocess.Popen(
         [*command, *map(str, arguments)],
         cwd=ROOT, text=True, env=environment, stdout=stdout, stderr=subprocess.PIPE,

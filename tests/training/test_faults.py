@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -26,9 +25,9 @@ from jaxcnn.training.run import create, read_metrics, reopen, settings_of
 from jaxcnn.training.step import initial_state
 from tests.training import tiny
 from tests.training.files import striped_set, stripes, write_folder
+from tests.training.programs import ENVIRONMENT, ROOT
 from tests.training.test_experiment import launch
 
-ROOT = Path(__file__).parents[2]
 DRAW = experiment.draw
 
 
@@ -63,19 +62,13 @@ def namespace():
     pytest.skip("this system lets nobody mount a file system of their own")
 
 
-@pytest.fixture(scope="session")
-def python(tmp_path_factory):
+@pytest.fixture
+def python():
     """Runs a Python; what one compiles, the next one finds."""
-    cache = {
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
 
     def run(*arguments, before=()):
         command = [*before, sys.executable, *map(str, arguments)]
-        environment = os.environ | cache
-        return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT, env=environment)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT, env=ENVIRONMENT)
 
     return run
 

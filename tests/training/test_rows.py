@@ -212,4 +212,6 @@ def test_a_set_larger_than_the_address_space_is_read_in_parts_and_refused_whole(
     command = [sys.executable, "-c", SCRIPT, str(folder), str(1 << 28)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.stdout.splitlines()[0] == "5", done.stderr
-    assert done.stdout.endswith("does not fit into memory; stream it from uncompressed files\n")
+    assert done.stdout.endswith(
+        "does not fit into memory; --stream reads it as it is needed, from uncompressed files\n"
+    )

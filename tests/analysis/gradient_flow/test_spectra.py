@@ -81,6 +81,7 @@ def test_variance_of_relu(init, expected):
     agrees_with(np.array(values), kind, 8)
 
 
+@pytest.mark.heavy
 def test_variance_of_tanh_with_orthogonal_weights():
     sw2, q = critical("tanh", 0.05)
     init, found = Init(sw2, 0.05, is_orthogonal=True), {}
