@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -89,7 +89,8 @@ def conduct(config: Config, watch: Watch = lambda config: None) -> int:
     config = config if config.resume is None else settings_of(config.resume, config)
     observer = watch(config)
     experiment = prepare(config) if observer is None else observer.attach(prepare(config))
-    mesh = devices.mesh_for(config.batch_size, config.accumulate, config.devices, config.model_devices)
+    learner = experiment.learner
+    mesh = devices.mesh_for(learner.batch_size, learner.parts, config.devices, config.model_devices)
     is_first = processes.is_first()
     with jax.set_mesh(mesh):
         run, reached = set_off(experiment)
@@ -132,19 +133,21 @@ def begin(experiment: Experiment) -> tuple[Run, Reached]:
 def go_on(experiment: Experiment) -> tuple[Run, Reached]:
     """A run from its newest sound checkpoint on, which every process reads, with the data that it began with."""
     path, is_first = Path(str(experiment.config.run_dir)), processes.is_first()
-    run = processes.by_first(lambda: reopen(path)) or Run(path, lock=None)
-    run.expect(experiment.data)
 
     def refused(why: str) -> None:
         if is_first:
             print(f"not used: {why}", file=sys.stderr)
 
-    latest = sharded.latest if experiment.config.sharded_checkpoints else checkpoint.latest
-    state, epochs = run.reached(placed(experiment, experiment.state), refused, latest)
-    processes.same_everywhere(len(epochs), f"checkpoints in {path}")
-    if is_first:
-        run.rewind(epochs)
-        print(f"{path}: goes on after epoch {len(epochs)} of {experiment.config.epochs}", file=sys.stderr)
+    with ExitStack() as stack:  # the run is given up if it cannot be gone on with
+        run = stack.enter_context(processes.by_first(lambda: reopen(path)) or Run(path, lock=None))
+        run.expect(experiment.data)
+        latest = sharded.latest if experiment.config.sharded_checkpoints else checkpoint.latest
+        state, epochs = run.reached(placed(experiment, experiment.state), refused, latest)
+        processes.same_everywhere(len(epochs), f"checkpoints in {path}")
+        if is_first:
+            run.rewind(epochs)
+            print(f"{path}: goes on after epoch {len(epochs)} of {experiment.config.epochs}", file=sys.stderr)
+        stack.pop_all()
     return run, (state, epochs)
 
 
