@@ -26,7 +26,8 @@ class Nodes:
     """The crossings as nodes strung on chords, sorted along each: every crossing is a node of two chords.
 
     Per node: chord, other (the chord it meets), twin (the rank of the same crossing on that chord, from 1), leftward
-    (whether the other chord passes from right to left), vertex. Per chord: count. points: the new vertices.
+    (whether the other chord passes from right to left), vertex. Per chord: count. Per new vertex: points [m, 2], which
+    lie at `share` of chord `on`.
     """
 
     chord: Array
@@ -36,6 +37,8 @@ class Nodes:
     vertex: Array
     count: Array
     points: Array
+    on: Array
+    share: Array
 
 
 def nodes(points: Array, walk: Boundary, chord: Chords, error: Array, pairs: tuple[Array, Array], left: Array) -> Nodes:
@@ -71,9 +74,10 @@ def nodes(points: Array, walk: Boundary, chord: Chords, error: Array, pairs: tup
     rank[order] = within(per_chord) + 1
     twin = np.concatenate([rank[count:], rank[:count]])
     vertex, fresh = vertices(len(points), walk, chord, mine, share, slack, merged)
-    new = start[c[fresh]] + share[:count][fresh][:, None] * run[c[fresh]]
+    on, share = c[fresh], share[fresh]
+    new = start[on] + share[:, None] * run[on]
     leftward = order < count
-    return Nodes(mine[order], other[order], twin[order], leftward, vertex[crossing[order]], per_chord, new)
+    return Nodes(mine[order], other[order], twin[order], leftward, vertex[crossing[order]], per_chord, new, on, share)
 
 
 def cross(u: Array, v: Array) -> Array:
