@@ -35,8 +35,8 @@ class Heir:
 
 @dataclass(frozen=True, eq=False)
 class Legacy:
-    """A stage's heir; its z - threshold, as kept at the vertices before it [v, lines], and their rounding scale [lines];
-    the descent of the vertices after it.
+    """A stage's heir; its z - threshold, as kept at the vertices before it, with room for the bends [v + lines, lines],
+    and their rounding scale [lines]; the descent of the vertices after it.
     """
 
     heir: Heir
@@ -62,15 +62,17 @@ def heir_of(graph: Graph, node: int) -> Heir | None:
 
 
 def claimed(legacy: Legacy, kink: Kink, keep: bool) -> Values:
-    """The lines of the next stage at all vertices. The table is used up: what comes next is written into it."""
-    heir, lines = legacy.heir, legacy.table.shape[1]
-    values, old = heir.bends.shape[1], len(legacy.table)
-    table = np.empty((old + lines, len(kink.thresholds) * values))
-    scale = np.zeros(table.shape[1])
-    for block in heir.graph.blocks(old):
-        z = legacy.table[block, : lines // len(heir.kink.thresholds)] + heir.kink.thresholds[0]
-        following, size = heir.graph.sized(z, len(heir.graph.nodes) - 1, legacy.size[: z.shape[1]])
-        table[:old][block] = np.concatenate([following - threshold for threshold in kink.thresholds], axis=1)
+    """The lines of the next stage at all vertices. Their table takes the place of the old one's where it can."""
+    heir, lines, thresholds = legacy.heir, len(legacy.heir.bends), len(legacy.heir.kink.thresholds)
+    known, old = legacy.table, len(legacy.table) - lines
+    shape = len(known), len(kink.thresholds) * heir.bends.shape[1]
+    table = known.ravel()[: np.prod(shape)].reshape(shape) if shape[1] <= lines else np.empty(shape)
+    scale = np.zeros(shape[1])
+    for start in range(0, old, heir.graph.rows):
+        block = slice(start, min(start + heir.graph.rows, old))
+        z = known[block, : lines // thresholds] + heir.kink.thresholds[0]
+        z, size = heir.graph.sized(z, len(heir.graph.nodes) - 1, legacy.size[: z.shape[1]])
+        table[block] = np.concatenate([z - threshold for threshold in kink.thresholds], axis=1)
         scale = np.maximum(scale, np.concatenate([size + abs(threshold) for threshold in kink.thresholds]))
     table[old:] = np.tile(heir.bends, len(kink.thresholds))
     return inherited(legacy.weights, table, scale, keep)

@@ -41,11 +41,13 @@ class Nodes:
     share: Array
 
 
-def nodes(points: Array, walk: Boundary, chord: Chords, error: Array, pairs: tuple[Array, Array], left: Array) -> Nodes:
+def nodes(
+    points: Array, old: int, walk: Boundary, chord: Chords, error: Array, pairs: tuple[Array, Array], left: Array
+) -> Nodes:
     """Place the crossing `pairs` and sort them along their chords.
 
-    points [v, 2] old vertices and cut points; error [c] how far off a chord may lie; left [c] whether its line is
-    positive on its left.
+    points [v, 2] old vertices and cut points; old: how many vertices there are already; error [c] how far off a chord
+    may lie; left [c] whether its line is positive on its left.
     """
     c, d = pairs
     count = len(c)
@@ -73,7 +75,7 @@ def nodes(points: Array, walk: Boundary, chord: Chords, error: Array, pairs: tup
     rank = np.empty(2 * count, np.int64)
     rank[order] = within(per_chord) + 1
     twin = np.concatenate([rank[count:], rank[:count]])
-    vertex, fresh = vertices(len(points), walk, chord, mine, share, slack, merged)
+    vertex, fresh = vertices(old, walk, chord, mine, share, slack, merged)
     on, share = c[fresh], share[fresh]
     new = start[on] + share[:, None] * run[on]
     leftward = order < count

@@ -28,7 +28,7 @@ TOLERANCE = 1e-13
 class Signs:
     """words [v, w] holds one bit per line, set where its value is not negative; zeros are the pairs (vertex, line)
     taken as exact; size [n] the rounding scale of a line; `values(vertices, lines)` its value at a vertex; table
-    [v, n]: all of them, if they were kept.
+    [v + n, n]: all of them, if they were kept, with room for n rows more.
     """
 
     words: Array
@@ -46,18 +46,19 @@ class Signs:
 def signs(field: Values, tolerance: float) -> Signs:
     """Look at every line at every vertex, some vertices at a time."""
     words = np.empty((field.count, -(-field.lines // 64)), np.uint64)
-    table = np.empty((field.count, field.lines)) if field.keep else None
+    table = np.empty((field.count + field.lines, field.lines)) if field.keep else None
     zero_vertices, zero_lines, size = [], [], np.zeros(field.lines)
     for start in range(0, field.count, field.step):
         block = slice(start, min(start + field.step, field.count))
         z, scale = field.rows(block)
-        zero = np.abs(z) <= tolerance * scale
+        positive = z >= -tolerance * scale
+        zero = positive != (z > tolerance * scale)
         if zero.any():
             z[zero] = 0
             v, u = np.nonzero(zero)
             zero_vertices.append(v + start)
             zero_lines.append(u)
-        words[block] = packed(z >= 0)
+        words[block] = packed(positive)
         size = np.maximum(size, scale)
         if table is not None:
             table[block] = z

@@ -87,13 +87,14 @@ def subdivide(
     a, b = cells.points[cells.ends[found.where, 0]], cells.points[cells.ends[found.where, 1]]
     points = np.concatenate([cells.points, a + found.at[:, None] * (b - a)])
     ends, old_lines = split_edges(cells, found)
-    blocks = []
+    blocks: list[Pieces] = []
+    vertices, edges = len(points), len(ends)
     for block in in_blocks(cells, found, active):
-        piece = arrange(cells, points, found, s, untouched, block, len(ends), descent)
-        points = np.concatenate([points, piece.points])
-        ends = np.concatenate([ends, piece.ends])
-        blocks.append(piece)
-        old_lines = np.concatenate([old_lines, piece.lines + first_line])
+        blocks.append(arrange(cells, points, found, s, untouched, block, vertices, edges, descent))
+        vertices, edges = vertices + len(blocks[-1].points), edges + len(blocks[-1].ends)
+    points = np.concatenate([points, *(piece.points for piece in blocks)])
+    ends = np.concatenate([ends, *(piece.ends for piece in blocks)])
+    old_lines = np.concatenate([old_lines, *(piece.lines + first_line for piece in blocks)])
     new, parent = assemble(cells, found, active, blocks, points, ends, old_lines)
     new, seen = tidy(new)
     weights = descent and descent.weights([piece.descent for piece in blocks])
@@ -139,6 +140,7 @@ def arrange(
     s: Signs,
     untouched: Array,
     block: Array,
+    vertices: int,
     edges: int,
     descent: Descent | None,
 ) -> Pieces:
@@ -154,7 +156,7 @@ def arrange(
         chord_error(cells, points, found, walk, chord, "a"), chord_error(cells, points, found, walk, chord, "b")
     )
     pairs = crossings(chord)
-    node = nodes(points, walk, chord, error, pairs, left)
+    node = nodes(points, vertices, walk, chord, error, pairs, left)
     following, origin, edge = link(walk, chord, node, edges)
     offsets, element = cycles(following)
     if len(offsets) - 1 != len(block) + len(chord.a) + len(pairs[0]):
