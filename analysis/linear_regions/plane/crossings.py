@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.linear_regions.plane.cells import Array, within
+from analysis.linear_regions.plane.cells import Array, by_share, within
 from analysis.linear_regions.plane.chords import Boundary, Chords
 
 FAR = 1e30  # stands for eps_(d + 1) / eps_d
@@ -62,7 +62,7 @@ def nodes(
     share = np.clip(np.where(np.isfinite(share), share, 0.5), 0, 1)
     mine, other = np.concatenate([c, d]), np.concatenate([d, c])
     crossing = np.tile(np.arange(count), 2)
-    order = np.lexsort((share, mine))
+    order = by_share(mine, share, len(chord.a))
     tied = np.zeros(2 * count, bool)
     near = share[order[1:]] - share[order[:-1]] <= slack[order[1:]] + slack[order[:-1]]
     tied[1:] = (mine[order[1:]] == mine[order[:-1]]) & near

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.linear_regions.plane.cells import Array, Cells, starts
+from analysis.linear_regions.plane.cells import Array, Cells, by_share, starts
 from analysis.linear_regions.plane.values import BLOCK, Values
 
 TOLERANCE = 1e-13
@@ -115,7 +115,7 @@ def cut(cells: Cells, s: Signs, tolerance: float = TOLERANCE) -> Cuts:
     za, zb = s.values(a, line), s.values(b, line)
     t = za / (za - zb)
     slack = tolerance * s.size[line] / np.abs(za - zb)
-    order = np.lexsort((t, edge))
+    order = by_share(edge, t, len(cells.ends))
     edge, line, t, slack, rising = edge[order], line[order], t[order], slack[order], (zb > za)[order]
     depth = np.abs(np.stack([za, zb], axis=1))[order]
     tied = np.zeros(len(edge), bool)
