@@ -23,7 +23,7 @@ from analysis.linear_regions.domain import Plane
 from analysis.linear_regions.graph import Graph
 from analysis.linear_regions.inheritance import Legacy, claimed, heir_of
 from analysis.linear_regions.layers import from_layers, from_network
-from analysis.linear_regions.operations import RELU, Array, Kink
+from analysis.linear_regions.operations import RELU, Array, Kink, Maximum
 from analysis.linear_regions.plane.cells import Cells
 from analysis.linear_regions.plane.chords import InconsistentSignsError
 from analysis.linear_regions.plane.cuts import TOLERANCE
@@ -112,7 +112,8 @@ def cut_stage(
     """
     operation = graph.nodes[node].operation
     if isinstance(operation, Kink):
-        return cut_kink(graph, node, stage, cells, lines, legacy)
+        return cut_kink(graph, node, operation, stage, cells, lines, legacy)
+    assert isinstance(operation, Maximum)
     parent = np.arange(cells.count)
     for level in levels(graph, node):
         cut = cut_level(cells, level.at(cells.points), len(lines.unit))
@@ -125,16 +126,16 @@ def cut_stage(
 
 
 def cut_kink(
-    graph: Graph, node: int, stage: int, cells: Cells, lines: Lines, legacy: Legacy | None
+    graph: Graph, node: int, kink: Kink, stage: int, cells: Cells, lines: Lines, legacy: Legacy | None
 ) -> tuple[Cells, Array, Lines, Legacy | None]:
+    """The same for a kink, whose lines are all drawn at once."""
     [level] = levels(graph, node)
     heir = heir_of(graph, node)
-    field = level.at(cells.points) if legacy is None else claimed(legacy, graph.nodes[node].operation, heir is not None)
-    terms = heir.terms if heir is not None and field.keep else 0
-    cut = cut_level(cells, field, len(lines.unit), terms)
-    left = None
-    if heir is not None and cut.weights is not None:
-        left = Legacy(heir, cut.signs.table, cut.signs.size, cut.weights)
+    field = level.at(cells.points) if legacy is None else claimed(legacy, kink, keep=heir is not None)
+    cut = cut_level(cells, field, len(lines.unit), heir.terms if heir is not None and field.keep else 0)
+    table, left = cut.signs.table, None
+    if heir is not None and table is not None and cut.weights is not None:
+        left = Legacy(heir, table, cut.signs.size, cut.weights)
     return cut.cells, cut.parent, lines.plus(stage, level.units), left
 
 

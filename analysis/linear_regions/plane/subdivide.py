@@ -83,7 +83,7 @@ def subdivide(
     active = cut_cells(cells, found, untouched)
     descent = Descent.of(cells, found, s, terms)
     if not len(active):
-        return Subdivision(cells, np.arange(cells.count), s, descent and descent.weights([]))
+        return Subdivision(cells, np.arange(cells.count), s, None if descent is None else descent.weights([]))
     a, b = cells.points[cells.ends[found.where, 0]], cells.points[cells.ends[found.where, 1]]
     points = np.concatenate([cells.points, a + found.at[:, None] * (b - a)])
     ends, old_lines = split_edges(cells, found)
@@ -97,7 +97,7 @@ def subdivide(
     old_lines = np.concatenate([old_lines, *(piece.lines + first_line for piece in blocks)])
     new, parent = assemble(cells, found, active, blocks, points, ends, old_lines)
     new, seen = tidy(new)
-    weights = descent and descent.weights([piece.descent for piece in blocks])
+    weights = None if descent is None else descent.weights([piece.descent for piece in blocks])
     return Subdivision(new, parent, s, weights if weights is None or seen.all() else weights[seen])
 
 
@@ -162,7 +162,7 @@ def arrange(
     if len(offsets) - 1 != len(block) + len(chord.a) + len(pairs[0]):
         raise InconsistentSignsError("the cells around some crossing do not close up")
     found_pieces = pieces(walk, chord, node, offsets, element, following, origin, edge)
-    return replace(found_pieces, descent=descent and descent.crossings(walk, chord, node))
+    return replace(found_pieces, descent=None if descent is None else descent.crossings(walk, chord, node))
 
 
 def chord_error(cells: Cells, points: Array, found: Cuts, walk: Boundary, chord: Chords, end: str) -> Array:

@@ -37,7 +37,7 @@ class Values:
     keep: bool
 
 
-def fits(count: int, lines: int) -> bool:
+def fits(count: float, lines: int) -> bool:
     """Whether a table of this shape may be kept."""
     return count * lines <= KEEP
 
