@@ -139,9 +139,10 @@ class Graph:
             return Bounded(value, *operation.row_error(*pairs[self.nodes[node].inputs[0]]))
         return Bounded(value, off, np.ones(value.shape[1]), np.zeros(value.shape[1]))
 
-    def blocks(self, count: int) -> Iterator[slice]:
-        """Slices of `count` rows, each small enough for the caches."""
-        return (slice(start, start + self.rows) for start in range(0, count, self.rows))
+    def blocks(self, count: int, arrays: int = 1) -> Iterator[slice]:
+        """Slices of `count` rows, each small enough for so many `arrays` to fit the caches."""
+        rows = max(1, self.rows // arrays)
+        return (slice(start, start + rows) for start in range(0, count, rows))
 
     @property
     def rows(self) -> int:

@@ -245,7 +245,7 @@ class Regions:
     def affine_maps(self) -> Array:
         """The network on every region, y = (u, v, 1) @ map, [f, 3, outputs]."""
         maps = []
-        for block in self.graph.blocks(self.count):
+        for block in self.graph.blocks(self.count, arrays=4):  # values, two derivatives and what makes the next ones
             x = self.cells.centres[block]
             y, (du, dv) = self.graph.tangents(x, np.broadcast_to(np.eye(2)[:, None], (2, *x.shape)))
             maps.append(np.stack([du, dv, y - x[:, :1] * du - x[:, 1:] * dv], axis=1))
