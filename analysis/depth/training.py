@@ -24,13 +24,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxcnn.networks import Network, resnet_small
+from jaxcnn.training.batches import batch_at
 from jaxcnn.training.config import Config
 from jaxcnn.training.data import DataSet
 from jaxcnn.training.files import write_csv
 from jaxcnn.training.gradients import look
 from jaxcnn.training.loop import make_keys, make_learner, train
 from jaxcnn.training.metrics import Epoch
-from jaxcnn.training.step import batch_at, initial_state
+from jaxcnn.training.step import initial_state
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def outcome(variant: Variant, data: DataSet, config: Config, width: int) -> Outc
     keys = make_keys(config.seed)
     learner = make_learner(config, variant.build(width), len(data.train.labels))
     state = initial_state(learner, keys.initial, data.train.images.shape[1:])
-    start = look(learner, state, *batch_at(learner, data.train, keys.epoch(1), 0))
+    start = look(learner, state, *batch_at(data.train, config.batch_size, keys.epoch(1), 0))
     result = train(config, learner, state, data, lambda epoch, state: None)
     return Outcome(variant, start.logits_rms, start.gradient_norm, result.epochs, result.stopped)
 

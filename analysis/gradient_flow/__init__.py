@@ -2,6 +2,7 @@
 
 from analysis.gradient_flow.compare import Comparison, compare
 from analysis.gradient_flow.initial import HE, LECUN, ORTHOGONAL, Init
+from analysis.gradient_flow.layers import as_network
 from analysis.gradient_flow.meanfield import Phase, critical, phase
 from analysis.gradient_flow.measure import Flow, measure
 from analysis.gradient_flow.predict import Prediction, predict
@@ -17,6 +18,7 @@ __all__ = [
     "Init",
     "Phase",
     "Prediction",
+    "as_network",
     "compare",
     "critical",
     "measure",

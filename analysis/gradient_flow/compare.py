@@ -158,7 +158,12 @@ def unexpected(rows: list[Row]) -> list[Finding]:
 
 
 def aligned(lines: Sequence[Sequence[str]], left: int = 2) -> str:
-    """Columns of equal width, the first ones left-aligned."""
+    """Columns of equal width, the first ones left-aligned.
+
+    >>> print(aligned([("layer", "kind", "n"), ("a", "relu", "10")]))
+    layer  kind   n
+    a      relu  10
+    """
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(

@@ -70,7 +70,11 @@ def same_padding_factor(size: int) -> float:
 
 
 def circular_conv(x: Float[Array, "n ring c"], kernel: Float[Array, "taps c k"]) -> Float[Array, "n ring k"]:
-    """A convolution on a ring, with this project's layer on a wrapped image."""
+    """A convolution on a ring, with this project's layer on a wrapped image.
+
+    >>> circular_conv(jnp.array([[[0.0], [1.0], [2.0]]]), jnp.ones((3, 1, 1))).ravel().tolist()
+    [3.0, 3.0, 3.0]
+    """
     reach = len(kernel) // 2
     return ops.conv(jnp.concatenate([x[:, -reach:], x, x[:, :reach]], axis=1), kernel)
 
@@ -82,7 +86,11 @@ def one_position(key: Array, ring: int, channels: int) -> Float[Array, "1 ring c
 
 
 def modes(z: Float[np.ndarray, "1 ring c"]) -> Float[np.ndarray, " modes"]:
-    """The real Fourier modes of the map of second moments."""
+    """The real Fourier modes of the map of second moments.
+
+    >>> modes(np.array([[[2.0], [0.0]]])).tolist()
+    [4.0, 4.0]
+    """
     return np.fft.rfft(np.mean(np.square(z[0]), axis=-1)).real
 
 

@@ -40,7 +40,11 @@ def dead_on_line(width: int, layers: int) -> tuple[float, float]:
 def simulate(
     width: int, layers: int, x: Float[np.ndarray, "points inputs"], networks: int, seed: int = 0
 ) -> Bool[np.ndarray, "networks points"]:
-    """Whether each of so many random networks is dead at each point: all units of a hidden layer are off."""
+    """Whether each of so many random networks is dead at each point: all units of a hidden layer are off.
+
+    >>> simulate(2, 3, np.array([[0.0]]), networks=2).tolist()
+    [[True], [True]]
+    """
     rng = np.random.default_rng(seed)
     h = np.maximum(x @ rng.standard_normal((networks, x.shape[1], width)), 0)  # [networks, points, width]
     for _ in range(layers - 1):

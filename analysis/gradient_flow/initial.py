@@ -83,7 +83,11 @@ def tap_variances(initialiser: Initialiser, shape: Shape) -> Float[np.ndarray, "
 
 
 def bias_variance(initialiser: Initialiser, shape: Shape) -> float:
-    """The second moment of biases."""
+    """The second moment of biases.
+
+    >>> bias_variance(jax.nn.initializers.ones, (4,)), bias_variance(Init(1.0, 0.25).bias, (4,))
+    (1.0, 0.25)
+    """
     owner = getattr(initialiser, "__self__", None)
     if isinstance(owner, Init):
         return owner.bias_variance
@@ -91,7 +95,11 @@ def bias_variance(initialiser: Initialiser, shape: Shape) -> float:
 
 
 def is_orthogonal(initialiser: Initialiser) -> bool:
-    """Whether a kernel keeps the norm of what it is given, rather than only its mean."""
+    """Whether a kernel keeps the norm of what it is given, rather than only its mean.
+
+    >>> is_orthogonal(initialisers.delta_orthogonal), is_orthogonal(initialisers.he)
+    (True, False)
+    """
     owner = getattr(initialiser, "__self__", None)
     return initialiser is initialisers.delta_orthogonal or (isinstance(owner, Init) and owner.is_orthogonal)
 

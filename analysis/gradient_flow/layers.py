@@ -7,6 +7,7 @@ activation), or a function f(params[name], x) that has its own entry in `params`
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from inspect import Parameter, signature
 from typing import Any
 
 from jaxtyping import Array
@@ -24,8 +25,11 @@ NAMES = {"identity": "linear"}
 def as_network(layers: Layers) -> Network:
     """One network of whatever was given.
 
+    `measure` compiles a list anew at every call: make it a network once where many draws are measured.
+
     Raises:
         TypeError: not a network and not a sequence of (name, layer) pairs.
+        ValueError: two layers of one name.
 
     >>> import jax
     >>> as_network([("swish", jax.nn.swish)]).children[0][1].kind
@@ -34,7 +38,13 @@ def as_network(layers: Layers) -> Network:
     if isinstance(layers, Network):
         return layers
     if isinstance(layers, str) or not isinstance(layers, Sequence) or not all(map(is_named_layer, layers)):
-        raise TypeError(f"layers must be a Network or a sequence of (name, layer) pairs, got {layers!r}")
+        raise TypeError(
+            "layers must be a Network or a sequence of (name, layer) pairs, a layer being a Network or a function; "
+            f"got {layers!r}"
+        )
+    names = [name for name, _ in layers]
+    if len(set(names)) < len(names):
+        raise ValueError(f"layers: two layers have the same name; names must differ, got {', '.join(names)}")
     return networks.serial(**{name: part if isinstance(part, Network) else wrapped(part) for name, part in layers})
 
 
@@ -54,13 +64,33 @@ def wrapped(function: Callable[..., Array]) -> Network:
     return Network("function", {"function": function}, forward=forward)
 
 
+def takes_params(layer: Network) -> bool:
+    """Whether a layer is a user's function that must be called with parameters of its own, f(params, x).
+
+    >>> takes_params(wrapped(lambda params, x: x)), takes_params(wrapped(abs)), takes_params(networks.dense(3))
+    (True, False, False)
+    """
+    if layer.kind != "function":
+        return False
+    try:
+        parameters = signature(layer.settings["function"]).parameters.values()
+    except (TypeError, ValueError):  # Python does not know it of every builtin
+        return False
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(given.kind in positional and given.default is given.empty for given in parameters) == 2
+
+
 def has_own(leaves: Any) -> bool:
     """Whether a layer has parameters: any pytree but the empty dict that `entry` gives to those without."""
     return not (isinstance(leaves, dict) and not leaves)
 
 
 def entry(params: Any, path: str) -> Any:
-    """What `params` holds for the layer at this path; {} for a layer that learns nothing."""
+    """What `params` holds for the layer at this path; {} for a layer that learns nothing.
+
+    >>> entry({"block": {"dense": {"kernel": 1}}}, "block/dense"), entry({}, "relu")
+    ({'kernel': 1}, {})
+    """
     for name in path.split("/") if path else ():
         if not isinstance(params, dict) or name not in params:
             return {}
@@ -69,7 +99,11 @@ def entry(params: Any, path: str) -> Any:
 
 
 def nonlinearity(layer: Network, has_params: bool = False) -> Activation | None:
-    """The activation that a layer applies, or None for any other kind of layer."""
+    """The activation that a layer applies, or None for any other kind of layer.
+
+    >>> nonlinearity(networks.relu()).name, nonlinearity(networks.dense(3))
+    ('relu', None)
+    """
     if layer.kind == "function":
         return None if has_params else activation(layer.settings["function"])
     if layer.kind == "leaky_relu":

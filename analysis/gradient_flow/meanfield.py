@@ -81,17 +81,29 @@ def phase(phi: Given, weight_variance: float, bias_variance: float = 0.0) -> Pha
 
 
 def next_length(phi: Given, weight_variance: float, bias_variance: float, q: float) -> float:
-    """The mean square of the next layer's pre-activations, of pre-activations with mean square q."""
+    """The mean square of the next layer's pre-activations, of pre-activations with mean square q.
+
+    >>> next_length("relu", 2.0, 0.1, q=3.0)
+    3.1
+    """
     return weight_variance * activation(phi).moment(2, 0, q) + bias_variance
 
 
 def growth(phi: Given, weight_variance: float, q: float) -> float:
-    """chi1 at length q: the factor of E[delta^2] per layer, towards the input."""
+    """chi1 at length q: the factor of E[delta^2] per layer, towards the input.
+
+    >>> growth("relu", 1.0, q=3.0)
+    0.5
+    """
     return weight_variance * activation(phi).moment(0, 2, max(q, SMALLEST))
 
 
 def length_slope(phi: Given, weight_variance: float, q: float) -> float:
-    """The length map's derivative sw2 d E[phi^2] / dq = chi1 + sw2 E[phi phi''], by a difference in log q."""
+    """The length map's derivative sw2 d E[phi^2] / dq = chi1 + sw2 E[phi phi''], by a difference in log q.
+
+    >>> round(length_slope("relu", 1.0, q=3.0), 9)
+    0.5
+    """
     phi, q, step = activation(phi), max(q, SMALLEST), 1e-4
     low, high = (phi.moment(2, 0, q * math.exp(sign * step)) for sign in (-1, 1))
     return weight_variance * (high - low) / (q * 2 * math.sinh(step))
@@ -122,7 +134,11 @@ def fixed_length(phi: Given, weight_variance: float, bias_variance: float) -> fl
 
 
 def fixed_correlation(phi: Given, weight_variance: float, bias_variance: float, q: float) -> float:
-    """c*: the correlation that two different inputs are drawn to; 1 unless the network is chaotic."""
+    """c*: the correlation that two different inputs are drawn to; 1 unless the network is chaotic.
+
+    >>> fixed_correlation("relu", 1.0, 0.1, q=0.2)
+    1.0
+    """
     if not 0 < q < math.inf:
         return 1.0
 
@@ -146,7 +162,11 @@ def next_correlation(phi: Given, weight_variance: float, bias_variance: float, q
 
 
 def correlation_slope(phi: Given, weight_variance: float, q: float, c: float) -> float:
-    """The correlation map's derivative at c, sw2 E[phi'(u) phi'(v)]; chi1 at c = 1."""
+    """The correlation map's derivative at c, sw2 E[phi'(u) phi'(v)]; chi1 at c = 1.
+
+    >>> correlation_slope("relu", 2.0, q=1.0, c=0.0), correlation_slope("relu", 2.0, q=1.0, c=1.0)
+    (0.5, 1.0)
+    """
     if c == 1 or not 0 < q < math.inf:
         return growth(phi, weight_variance, q)
     return float(weight_variance * activation(phi).gram("slope", q * np.array([[1, c], [c, 1]]))[0, 1])
@@ -219,7 +239,11 @@ def depth_scale(factor: float) -> float:
 
 
 def bisect(function: Callable[[float], float], low: float, high: float) -> float:
-    """A root between two points at which the function's signs differ."""
+    """A root between two points at which the function's signs differ.
+
+    >>> round(bisect(lambda x: x**2 - 4, 0.0, 3.0), 12)
+    2.0
+    """
     is_positive_at_low = function(low) > 0
     while low != (middle := (low + high) / 2) != high:
         if (function(middle) > 0) == is_positive_at_low:

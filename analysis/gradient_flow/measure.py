@@ -6,7 +6,7 @@ gradients.
 
     forward     E[h^2]          mean square of the output, over examples, positions and channels
     backward    E[delta^2]      the same of the gradient that reaches the output
-    kernel_gradient  E[dW^2]    over the kernel's entries, of the gradient summed over the batch
+    kernel_gradient  E[dW^2]    over the kernel's entries (all entries, of a user's function), summed over the batch
     active      share of an activation's outputs above zero
     saturated   share of its units whose slope is below a twentieth of the steepest
     dead        share of its units that are saturated at every example (and, of a channel, at every position)
@@ -29,7 +29,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 import jaxcnn.ops
-from analysis.gradient_flow.layers import WEIGHTS, Layers, as_network, entry, has_own, nonlinearity
+from analysis.gradient_flow.layers import WEIGHTS, Layers, as_network, entry, has_own, nonlinearity, takes_params
 from analysis.gradient_flow.moments import FLAT
 from jaxcnn.networks import Network
 from jaxcnn.networks.network import Call, fold
@@ -56,7 +56,7 @@ class Flow:
 
     layers: tuple[str, ...]
     kinds: tuple[str, ...]
-    sizes: tuple[int, ...]  # entries of the kernel, 0 without one
+    sizes: tuple[int, ...]  # entries of the kernel, or of all parameters of a user's function; 0 without any
     columns: dict[str, Rows]
 
     def __getitem__(self, column: str) -> Rows:
@@ -90,7 +90,7 @@ def measure(
         training, key: as `Network.apply` has them.
 
     Raises:
-        ValueError: dy has not the output's shape.
+        ValueError: dy has not the output's shape, or params have no entry for a layer that needs one.
 
     >>> from jaxcnn.networks import dense, relu, serial
     >>> network = serial(dense1=dense(64), relu1=relu(), dense2=dense(1))
@@ -102,24 +102,37 @@ def measure(
     network = as_network(network)
     given, dy_of = (None, dy) if callable(dy) else (dy, None)
     key = jax.random.key(0) if key is None else key
+    layers, kinds, sizes = zip(*trace(network, params, x), strict=True)
     columns = signals(
         network, params, jnp.asarray(x), given, state, key, dy_of=dy_of, training=training, ops=ops, checked=True
     )
-    layers, kinds, sizes = zip(*trace(network, params, x), strict=True)
     return Flow(layers, kinds, sizes, {name: np.asarray(columns[name], np.float64) for name in COLUMNS})
 
 
 def trace(network: Network, params: Any, x: Array) -> list[tuple[str, str, int]]:
-    """(path, kind, entries of the kernel) of every layer in running order; nothing is computed."""
+    """(path, kind, entries of the kernel) of every layer in running order; nothing is computed.
+
+    Raises:
+        ValueError: a layer with parameters for which `params` has no entry.
+    """
     found = []
 
     def visit(path: str, layer: Network, x: Array) -> Array:
         leaves = entry(params, path)
-        found.append((path or layer.kind, label(layer), leaves["kernel"].size if layer.kind in WEIGHTS else 0))
+        if (layer.kind in WEIGHTS or takes_params(layer)) and not has_own(leaves):
+            raise ValueError(f"measure: params have no entry for layer {path or layer.kind}; give it as `init` does")
+        found.append((path or layer.kind, label(layer), size(layer, leaves)))
         return layer.forward(x, Call(path, leaves, {}, training=layer.kind == "batch_norm"))[0]
 
     jax.eval_shape(partial(network.run, visit=visit), x)
     return found
+
+
+def size(layer: Network, leaves: Any) -> int:
+    """The kernel's entries, or those of all parameters of a user's function."""
+    if layer.kind == "function":
+        return sum(leaf.size for leaf in jax.tree.leaves(leaves))
+    return leaves["kernel"].size if layer.kind in WEIGHTS else 0
 
 
 class Passage(NamedTuple):
@@ -208,6 +221,8 @@ def row(passage: Passage, delta: Array, leaves: Any, dleaves: Any, ops: ModuleTy
         found["active"] = jnp.mean(passage.output > 0, dtype=delta.dtype)
         found["saturated"] = jnp.mean(is_flat, dtype=delta.dtype)
         found["dead"] = jnp.mean(is_flat.all(axis=range(is_flat.ndim - 1)), dtype=delta.dtype)
+    if passage.layer.kind == "function" and has_own(leaves):
+        found |= {"kernel_gradient": mean_square_of(dleaves), "kernel": mean_square_of(leaves)}
     if passage.layer.kind in WEIGHTS:
         found |= {"kernel_gradient": mean_square(dleaves["kernel"]), "kernel": mean_square(leaves["kernel"])}
         if "bias" in leaves:
@@ -228,8 +243,17 @@ def mean_square(x: Array) -> Array:
     return jnp.mean(jnp.square(x))
 
 
+def mean_square_of(leaves: Any) -> Array:
+    """The mean square over all entries of a user's parameters."""
+    return mean_square(jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(leaves)]))
+
+
 def pair_cosine(x: Float[Array, " n *example"]) -> Array:
-    """The mean cosine of examples 0 and 1, 2 and 3, ...; NaN for a single one."""
+    """The mean cosine of examples 0 and 1, 2 and 3, ...; NaN for a single one.
+
+    >>> round(float(pair_cosine(jnp.array([[1.0, 0.0], [1.0, 1.0]]))), 4)
+    0.7071
+    """
     pairs = x[: len(x) // 2 * 2].reshape(-1, 2, max(x[0].size, 1))
     first, second = pairs[:, 0], pairs[:, 1]
     cosines = jnp.sum(first * second, -1) / jnp.sqrt(jnp.sum(first**2, -1) * jnp.sum(second**2, -1))

@@ -177,7 +177,11 @@ def activation(given: str | Activation | Callable[[Array], Array]) -> Activation
 
 
 def correlations(cov: Matrix) -> Matrix:
-    """K scaled to a unit diagonal; points without variance are correlated with nothing."""
+    """K scaled to a unit diagonal; points without variance are correlated with nothing.
+
+    >>> correlations(np.array([[4.0, 1.0], [1.0, 1.0]])).tolist()
+    [[1.0, 0.5], [0.5, 1.0]]
+    """
     scale = np.sqrt(np.outer(np.diag(cov), np.diag(cov)))
     c = np.divide(cov, scale, out=np.zeros_like(cov), where=scale > 0)
     c = np.clip(c, -1, 1)
@@ -186,7 +190,11 @@ def correlations(cov: Matrix) -> Matrix:
 
 
 def mehler(f: np.ndarray, g: np.ndarray, c: Matrix) -> Matrix:
-    """sum_k f_k(i) g_k(j) c_ij^k by Horner's rule."""
+    """sum_k f_k(i) g_k(j) c_ij^k by Horner's rule.
+
+    >>> mehler(np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]]), np.array([[0.5]])).tolist()
+    [[7.0]]
+    """
     total = np.zeros_like(c)
     for left, right in zip(f.T[::-1], g.T[::-1], strict=True):
         total = total * c + np.outer(left, right)

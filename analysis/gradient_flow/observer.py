@@ -9,8 +9,9 @@ from pathlib import Path
 import jax.numpy as jnp
 
 from analysis.gradient_flow.record import PROBES, Recorder
+from jaxcnn.training.batches import pixels
 from jaxcnn.training.experiment import Experiment
-from jaxcnn.training.step import State, pixels
+from jaxcnn.training.step import State
 
 
 class Observer:

@@ -59,7 +59,7 @@ def named(
     ylabel: str,
     *,
     is_log: bool = True,
-    legend: Literal["best", "upper right", "lower left"] | None = "best",
+    legend: Literal["best", "upper left", "upper right", "lower left"] | None = "best",
 ) -> Axes:
     """Title, axes with units, a grid and a legend."""
     ax.set(title=title, xlabel=xlabel, ylabel=ylabel)
@@ -99,10 +99,14 @@ def heat_map(
     *,
     limits: tuple[float, float] | None = None,
 ) -> Axes:
-    """Layers from input (bottom) to output (top), time to the right; colour is the decimal logarithm of `values`."""
+    """Layers from input (bottom) to output (top), time to the right; colour is the decimal logarithm of `values`.
+
+    White where a value is 0 or not finite.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log10(values).T  # [layers, times]
-    low, high = limits or (np.nanmin(logs[np.isfinite(logs)], initial=0), np.nanmax(logs[np.isfinite(logs)], initial=0))
+    finite = logs[np.isfinite(logs)]
+    low, high = limits or ((finite.min(), finite.max()) if finite.size else (0, 1))
     shown = ax.pcolormesh(edges(times), np.arange(len(layers) + 1), np.ma.masked_invalid(logs), vmin=low, vmax=high)
     ax.set(xlabel="step", yticks=np.arange(len(layers)) + 0.5)
     ax.set_yticklabels(layers, fontsize=8)
@@ -111,7 +115,11 @@ def heat_map(
 
 
 def edges(centres: Sequence[float]) -> Line:
-    """Cell borders half way between the centres."""
+    """Cell borders half way between the centres.
+
+    >>> edges([0, 10, 20]).tolist()
+    [-5.0, 5.0, 15.0, 25.0]
+    """
     points = np.asarray(centres, float)
     if len(points) == 1:
         return points[0] + np.array([-0.5, 0.5])

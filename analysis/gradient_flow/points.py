@@ -12,7 +12,7 @@ passes taken as independent (Schoenholz et al. 2017; Xiao et al. 2018 for convol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -63,6 +63,12 @@ class Linear:
         before, after = (dcov, cov) if self.is_transposed else (cov, dcov)
         padded = np.pad(before, (0, 1))
         return float(np.mean([np.sum(after * padded[np.ix_(tap, tap)]) for tap in self.taps]))
+
+    def kernel_weights(self, cov: Matrix, dcov: Matrix) -> tuple[Matrix, Matrix]:
+        """The quadratic forms that |dW|^2 is of the input's channels, given dcov, and of the gradient's, given cov."""
+        plain = replace(self, variances=np.ones(len(self.taps)))
+        back, there = (plain.gather, plain.scatter) if self.is_transposed else (plain.scatter, plain.gather)
+        return back(dcov), there(cov)
 
     def gather(self, cov: Matrix) -> Matrix:
         """sum_t v_t cov[t(p), t(p')]."""
@@ -140,17 +146,36 @@ def tap_table(where: Window) -> Int[np.ndarray, "taps outputs"]:
 
 
 def by_example(taps: Int[np.ndarray, "taps outputs"], inputs: int, examples: int) -> Int[np.ndarray, "taps all"]:
-    """The same for every example of a batch, examples one after the other."""
+    """The same for every example of a batch, examples one after the other.
+
+    >>> by_example(np.array([[0, 1, 2]]), inputs=2, examples=2).tolist()
+    [[0, 1, 4, 2, 3, 4]]
+    """
     shifted = [np.where(taps == inputs, examples * inputs, taps + n * inputs) for n in range(examples)]
     return np.concatenate(shifted, axis=1)
 
 
 def positions_mean(cov: Matrix, examples: int) -> Matrix:
-    """Flatten: the mean over positions of K[(n, p), (m, p)], for a dense layer has weights of its own per position."""
+    """Flatten: the mean over positions of K[(n, p), (m, p)], for a dense layer has weights of its own per position.
+
+    >>> positions_mean(np.diag([1.0, 3.0]), examples=1).tolist()
+    [[2.0]]
+    """
     positions = len(cov) // examples
     return np.einsum("npmp->nm", cov.reshape(examples, positions, examples, positions)) / positions
 
 
 def positions_apart(dcov: Matrix, positions: int) -> Matrix:
-    """Flatten, backwards: the deltas of different positions come from different weights."""
+    """Flatten, backwards: the deltas of different positions come from different weights.
+
+    >>> positions_apart(np.array([[2.0]]), positions=2).tolist()
+    [[2.0, 0.0], [0.0, 2.0]]
+    """
     return np.einsum("nm,pq->npmq", dcov, np.eye(positions)).reshape(len(dcov) * positions, len(dcov) * positions)
+
+
+def pair_cosine(cov: Matrix, examples: int) -> float:
+    """The mean cosine of examples 0 and 1, 2 and 3, ...; NaN for a single one."""
+    C = positions_mean(cov, examples)
+    pairs = [C[n, n + 1] / np.sqrt(C[n, n] * C[n + 1, n + 1]) for n in range(0, examples - 1, 2)]
+    return float(np.mean(pairs)) if pairs else float("nan")

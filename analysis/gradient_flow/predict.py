@@ -18,11 +18,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from analysis.gradient_flow.channel import Pointwise, Sampled
+from analysis.gradient_flow.channel import Pointwise, Sampled, gaussian_kappa
 from analysis.gradient_flow.fluctuations import Noise, Pair, Sources, Spread, total
 from analysis.gradient_flow.initial import Init
-from analysis.gradient_flow.layers import WEIGHTS, Layers, as_network, nonlinearity
-from analysis.gradient_flow.points import Linear, linear, positions_apart, positions_mean
+from analysis.gradient_flow.layers import WEIGHTS, Layers, as_network, nonlinearity, takes_params
+from analysis.gradient_flow.points import Linear, linear, pair_cosine, positions_apart, positions_mean
 from jaxcnn.networks import Network
 from jaxcnn.networks.network import join
 
@@ -124,7 +124,11 @@ def predict(
 
 
 def covariance(x: Float[np.ndarray, "n *spatial c"]) -> Matrix:
-    """E[x_p x_p'] over the channels, p running over examples and positions."""
+    """E[x_p x_p'] over the channels, p running over examples and positions.
+
+    >>> covariance(np.array([[1.0, 1.0], [2.0, 0.0]])).tolist()
+    [[1.0, 1.0], [1.0, 2.0]]
+    """
     points = x.reshape(-1, x.shape[-1])
     if len(points) > MOST_POINTS:
         raise ValueError(
@@ -152,6 +156,11 @@ class Follower:
             return self.residual(network, signal, path)
         if network.children:
             raise ValueError(f"predict: {path or network.kind} is a {network.kind}; only serial and residual are known")
+        if takes_params(network):
+            raise ValueError(
+                f"predict: {path} is a function with parameters of its own, of which no theory is known; "
+                "give a dense or conv layer in its place, or measure it"
+            )
         if network.kind in WEIGHTS:
             return self.weights(network, signal, path)
         if network.kind == "flatten":
@@ -210,13 +219,22 @@ class Follower:
         def back(gradient: Backward) -> Backward:
             self.keep(name, "backward", gradient.dcov, gradient.all_noise)
             self.rows[name]["kernel_gradient"] = map_.kernel_gradient(signal.cov, gradient.dcov)
-            self.noises[name]["kernel_gradient"] = total((1, signal.noise), (1, gradient.all_noise), (1, pairs))
+            own = self.sources.add(self.kernel_pair(map_, signal, gradient.dcov))
+            noise = total((1, signal.noise), (1, gradient.all_noise), (1, pairs), (1, own[0]), (1, own[1]))
+            self.noises[name]["kernel_gradient"] = noise
             dcov = map_.backward(gradient.dcov)
             local, _ = self.sources.add(Pair((1 - returned) * gaussian_kappa(dcov) / map_.before))
             return before(Backward(dcov, gradient.all_noise, local, returned))
 
         after = Signal(cov, layer.output_shape(signal.shape), signal.noise, map_.features, True, kept)
         return after, back
+
+    def kernel_pair(self, map_: Linear, signal: Signal, dcov: Matrix) -> Pair:
+        """What a kernel's gradient fluctuates beyond the two mean squares: few directions of the points count in it."""
+        of_input, of_gradient = map_.kernel_weights(signal.cov, dcov)
+        forward = gaussian_kappa(signal.cov, of_input) - gaussian_kappa(signal.cov) if signal.channels else 0.0
+        backward = gaussian_kappa(dcov, of_gradient) - gaussian_kappa(dcov)
+        return Pair(max(forward, 0.0) / map_.before, max(backward, 0.0) / map_.features)
 
     def flatten(self, layer: Network, signal: Signal, path: str) -> tuple[Signal, Back]:
         """Positions become channels."""
@@ -330,16 +348,3 @@ def sum_of(parts: list[Backward]) -> Backward:
     dcov = np.sum([part.dcov for part in parts], axis=0)
     shares = [np.trace(part.dcov) / np.trace(dcov) for part in parts]
     return Backward(dcov, total(*zip(shares, (part.all_noise for part in parts), strict=True)))
-
-
-def gaussian_kappa(cov: Matrix) -> float:
-    """The relative variance of a Gaussian channel's mean square over the points: 2 sum K^2 / (tr K)^2."""
-    trace = np.trace(cov)
-    return float(2 * np.sum(cov**2) / trace**2) if trace else 0.0
-
-
-def pair_cosine(cov: Matrix, examples: int) -> float:
-    """The mean cosine of examples 0 and 1, 2 and 3, ...; NaN for a single one."""
-    C = positions_mean(cov, examples)
-    pairs = [C[n, n + 1] / np.sqrt(C[n, n] * C[n + 1, n + 1]) for n in range(0, examples - 1, 2)]
-    return float(np.mean(pairs)) if pairs else NAN

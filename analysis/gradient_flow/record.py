@@ -136,13 +136,17 @@ def mean_loss_gradient(layers: ModuleType, labels: Array) -> Callable[[Array], A
 
 
 def draw(record: Record) -> Any:
-    """Heat maps over layers and time."""
+    """Heat maps over layers and time; white is explained where there is any."""
     figure, axes = pictures.panels(len(SHOWN), width=5.2)
+    has_white = False
     for ax, (column, words) in zip(axes, SHOWN, strict=True):
         values = np.array([flow[column] for flow in record.flows])  # [times, layers]
         kept = np.isfinite(values).any(axis=0)
         names = [name for name, is_kept in zip(record.flows[0].layers, kept, strict=True) if is_kept]
         pictures.heat_map(values[:, kept], record.steps, names, f"log₁₀ of {words}", ax)
         ax.set_title(words, fontsize=10)
+        has_white |= bool(np.any((values[:, kept] == 0) | ~np.isfinite(values[:, kept])))
     axes[0].set_ylabel("layer, input at the bottom")
+    if has_white:
+        figure.supxlabel("white: 0, or not finite", fontsize=9)
     return figure

@@ -16,13 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from analysis.gradient_flow.channel import Pointwise, Return
+from analysis.gradient_flow.channel import Pointwise, Return, gaussian_kappa
 from analysis.gradient_flow.fluctuations import Noise, Pair, Sources, Spread, total
 from analysis.gradient_flow.initial import Init
 from analysis.gradient_flow.layers import activation_layer
 from analysis.gradient_flow.meanfield import Given
 from analysis.gradient_flow.moments import Activation, activation
-from analysis.gradient_flow.predict import gaussian_kappa
 from jaxcnn import ops
 from jaxcnn.networks.network import Call
 
@@ -62,7 +61,11 @@ class Expected(NamedTuple):
 
 
 def draw(key: Array, depth: int, width: int, init: Init) -> Stacked:
-    """The parameters of all layers, stacked along the first axis."""
+    """The parameters of all layers, stacked along the first axis.
+
+    >>> {name: leaf.shape for name, leaf in draw(jax.random.key(0), 3, 2, Init(1.0)).items()}
+    {'bias': (3, 2), 'kernel': (3, 2, 2)}
+    """
     return drawn(key, (init.weight_variance, init.bias_variance), depth, width, init.is_orthogonal)
 
 

@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.gradient_flow.initial import Init
-from analysis.gradient_flow.layers import WEIGHTS
 from analysis.gradient_flow.meanfield import TRAINABLE_DEPTHS, Given, Phase, critical, phase
 from analysis.gradient_flow.measure import Flow
 from analysis.gradient_flow.moments import activation
 
 RATIO = 1e6  # of E[delta^2] between two weight layers: three decades of the gradient itself
-DEAD = SATURATED = 0.9  # shares of a layer's units
+GROWTH = 1e4  # of E[h^2] from the first weight layer: two decades of the signal itself
+DEAD = SATURATED = 0.75  # shares of units, of slopes; one example alone leaves half of all ReLUs off
+KINKED = ("relu", "leaky_relu")  # flat on one side by design: a unit is dead where it is never on the other
 
 
 class Finding(NamedTuple):
@@ -59,12 +60,15 @@ def budget(at: Phase, depth: int) -> str:
 
 
 def critical_point(name: str, phi: Given, bias_variance: float) -> str:
+    """Where it lies at this bias variance, or at none, if anywhere."""
     try:
         return f"At this bias variance it is critical at weight variance {critical(phi, bias_variance)[0]:.4g}."
     except ValueError:
-        return f"{name} has no critical point at bias variance {bias_variance:g}; at 0 it has one at " + (
-            f"{critical(phi, 0.0)[0]:.4g}."
-        )
+        words = f"{name} has no critical point at bias variance {bias_variance:g}"
+    try:
+        return f"{words}; at 0 it has one at {critical(phi, 0.0)[0]:.4g}."
+    except ValueError:
+        return f"{words}, nor at 0."
 
 
 def symptoms(flow: Flow) -> list[Finding]:
@@ -73,9 +77,9 @@ def symptoms(flow: Flow) -> list[Finding]:
     >>> columns = {"forward": np.ones(2), "backward": np.array([1e-9, 1.0])}
     >>> columns |= {name: np.full(2, np.nan) for name in ("dead", "saturated")}
     >>> print(*symptoms(Flow(("dense1", "dense2"), ("dense", "dense"), (9, 9), columns)))
-    dense1: gradient vanishes: E[delta^2] is 1e-09 of dense2's; initialise on the critical line, or normalise
+    dense1: gradient vanishes: E[delta^2] is 1e-09 times dense2's; initialise on the critical line, or normalise
     """
-    return [*not_finite(flow), *ill_scaled(flow), *unresponsive(flow)]
+    return [*not_finite(flow), *overgrown(flow), *ill_scaled(flow), *unresponsive(flow)]
 
 
 def not_finite(flow: Flow) -> list[Finding]:
@@ -86,9 +90,27 @@ def not_finite(flow: Flow) -> list[Finding]:
     return [Finding(flow.layers[bad[0]], "signal is not finite", "draw smaller weights, or lower the step size")]
 
 
+def weight_layers(flow: Flow) -> list[int]:
+    return [index for index, size in enumerate(flow.sizes) if size]
+
+
+def overgrown(flow: Flow) -> list[Finding]:
+    """The weight layer whose signal is largest beside that of the first weight layer."""
+    places = weight_layers(flow)
+    if len(places) < 2:
+        return []
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = flow["forward"][places] / flow["forward"][places[0]]
+    at = int(np.argmax(np.where(np.isfinite(ratios), ratios, 0)))
+    if not GROWTH < ratios[at] < np.inf:
+        return []
+    symptom = f"signal explodes: E[h^2] is {ratios[at]:.0e} times {flow.layers[places[0]]}'s"
+    return [Finding(flow.layers[places[at]], symptom, "draw smaller weights, He's for ReLU, or normalise")]
+
+
 def ill_scaled(flow: Flow) -> list[Finding]:
     """The weight layer whose gradient is smallest or largest beside that of the last weight layer."""
-    places = [index for index, kind in enumerate(flow.kinds) if kind in WEIGHTS]
+    places = weight_layers(flow)
     if len(places) < 2:
         return []
     last, deltas = places[-1], flow["backward"][places]
@@ -101,7 +123,8 @@ def ill_scaled(flow: Flow) -> list[Finding]:
         (high, not ratios[high] <= RATIO, "explodes", "initialise on the critical line, or clip the gradient"),
     ):
         if is_bad:
-            symptom = f"gradient {word}: E[delta^2] is {ratios[index]:.0e} of {flow.layers[last]}'s"
+            times = f"{ratios[index]:.0e} times" if ratios[index] else "0 beside"
+            symptom = f"gradient {word}: E[delta^2] is {times} {flow.layers[last]}'s"
             findings.append(Finding(flow.layers[places[index]], symptom, remedy))
     return findings
 
@@ -110,10 +133,11 @@ def unresponsive(flow: Flow) -> list[Finding]:
     """Activations most of whose units have no slope."""
     findings = []
     for index, (layer, kind) in enumerate(zip(flow.layers, flow.kinds, strict=True)):
-        if flow["dead"][index] >= DEAD:
-            share, remedy = flow["dead"][index], "lower the step size, raise its biases, or use leaky ReLU"
-            findings.append(Finding(layer, f"{share:.0%} of its units are dead: no slope at any example", remedy))
-        elif kind != "relu" and flow["saturated"][index] >= SATURATED:
-            share, remedy = flow["saturated"][index], "draw smaller weights before it, or normalise"
-            findings.append(Finding(layer, f"saturates: {share:.0%} of its slopes are below a twentieth", remedy))
+        dead, flat = flow["dead"][index], flow["saturated"][index]
+        if kind in KINKED and dead >= DEAD:
+            remedy = "lower the step size, raise its biases, or use leaky ReLU"
+            findings.append(Finding(layer, f"{dead:.0%} of its units are dead: no slope at any example", remedy))
+        if kind not in KINKED and flat >= SATURATED:
+            remedy = "draw smaller weights before it, or normalise"
+            findings.append(Finding(layer, f"saturates: {flat:.0%} of its slopes are below a twentieth", remedy))
     return findings

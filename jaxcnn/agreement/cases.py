@@ -203,7 +203,7 @@ def is_small(named: networks.Named) -> bool:
 def network_case(name: str, network: Any, input_shape: tuple[int, ...]) -> Case:
     state = network.init_state(input_shape)
     hand, auto = (partial(apply_network, network, module, state) for module in (ops, reference))
-    return NetworkCase(f"network {name}", "network", hand, auto, ((1, *input_shape),), network=network)
+    return NetworkCase(f"network {name}", "network", hand, auto, ((2, *input_shape),), network=network)
 
 
 def apply_network(network: Any, module: Any, state: Any, params: Any, x: Any) -> Any:

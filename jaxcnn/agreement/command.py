@@ -20,8 +20,6 @@ import tyro
 
 from jaxcnn.errors import UserError
 
-DEVICES = 2
-
 
 @dataclass(frozen=True)
 class Agree:
@@ -69,8 +67,9 @@ def agree(options: Annotated[Agree, tyro.conf.arg(name="")]) -> int:
     import jax
 
     from jaxcnn.agreement.baseline import read, worsened
+    from jaxcnn.agreement.meshes import DEVICES
 
-    jax.config.update("jax_num_cpu_devices", DEVICES)  # for the row "sharded jit"
+    jax.config.update("jax_num_cpu_devices", DEVICES)  # for the rows on a mesh
     check_writable(outputs(options))
     try:
         old = None if options.baseline is None else read(options.baseline)

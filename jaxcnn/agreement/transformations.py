@@ -15,11 +15,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import AxisType
 
 from jaxcnn.agreement.arguments import Arguments, key_for, summary
 from jaxcnn.agreement.bands import verdict
 from jaxcnn.agreement.evaluate import Leaves, Pair, Subject, in_own_dtype, precision_of, quick, with_noise
 from jaxcnn.agreement.gradients import Evaluated
+from jaxcnn.agreement.meshes import WAY_ROUND, mapped_over_shards, on_a_mesh
 from jaxcnn.agreement.statistics import Record, compare
 
 FORWARD_MODE = "a jax.custom_vjp function has no forward mode; use jax.vjp, and jax.jacrev(jax.jacrev(f)) for a Hessian"
@@ -124,29 +126,6 @@ def exported(s: Setting) -> Outcome:
     return program.call(*s.inputs)[1], s.found.hand.gradients, s.noise()
 
 
-def sharded(s: Setting) -> Outcome:
-    """The compiled gradient with the first axis of every leaf of the first argument spread over two devices."""
-    if len(jax.devices()) < 2:
-        raise NotImplementedError("one device only; on CPU set jax_num_cpu_devices=2 before JAX starts")
-    mesh = jax.sharding.Mesh(np.array(jax.devices()[:2]), ("batch",))
-    floats, others, dy = s.inputs
-    first = s.found.point.arguments.paths[0].split("/")[0]
-    spread = [
-        p.split("/")[0] == first and x.ndim > 0 and x.shape[0] % 2 == 0
-        for p, x in zip(s.found.point.arguments.paths, floats, strict=True)
-    ]
-    if not any(spread):
-        raise NotImplementedError(f"no leaf of argument {first} has a first axis that two devices can share")
-    placed = [
-        jax.device_put(x, jax.sharding.NamedSharding(mesh, jax.P("batch") if c else jax.P()))
-        for x, c in zip(floats, spread, strict=True)
-    ]
-    whole = jax.sharding.NamedSharding(mesh, jax.P())
-    others, dy = jax.device_put((others, dy), whole)
-    got = quick(s.pair.hand.gradient)(placed, others, dy)[1]
-    return [np.asarray(g) for g in got], s.found.hand.gradients, s.noise()
-
-
 def formula(s: Setting, kind: str, program: Callable[[Subject], Callable[..., Any]]) -> Outcome:
     """A derived program of both functions in float64, without rounding."""
     here = s.found.point
@@ -197,7 +176,9 @@ ROWS: dict[str, Callable[[Setting], Outcome]] = {
     "jvp": jvp,
     "hessian": hessian,
     "export": exported,
-    "sharded jit": sharded,
+    "Auto mesh": partial(on_a_mesh, kind=AxisType.Auto),
+    "Explicit mesh": partial(on_a_mesh, kind=AxisType.Explicit),
+    "shard_map": mapped_over_shards,
 }
 IN_FLOAT64 = {"second order", "jvp", "hessian"}
 
@@ -239,10 +220,12 @@ def paths(s: Setting, name: str) -> list[str]:
 
 
 def refused(name: str, error: Exception) -> Record:
-    """What a transformation that raises says: forward mode is known not to work, anything else is a disagreement."""
+    """What a transformation that raises says: some are known not to work, anything else is a disagreement."""
     text = summary(error)
     if ("custom_vjp" in text or "custom_lin" in text) and name in ("jvp", "hessian"):
         return {"verdict": "unsupported", "z": None, "note": FORWARD_MODE}
     if isinstance(error, NotImplementedError):
         return {"verdict": "unsupported", "z": None, "note": str(error).splitlines()[0]}
+    if name in WAY_ROUND:
+        return {"verdict": "unsupported", "z": None, "note": f"{WAY_ROUND[name]}; raised {text}"}
     return {"verdict": "disagree", "z": None, "note": f"raised {text}"}

@@ -3,7 +3,8 @@
     mapped(f, images, x)       f(x) for a function that treats each image alone
     summed(f, images, x, y)    f(x, y) for a function that sums over images
 
-`images` divides the batch. One chunk is the plain call; more are a `lax.scan`.
+`images` divides the batch. One chunk is the plain call; more are a `lax.scan`. A batch that may be spread over devices
+is one chunk (see mesh.py).
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from collections.abc import Callable
 import jax
 from jax import lax
 
+from jaxcnn.lowering.mesh import is_spread
 from jaxcnn.lowering.precision import zeros
 
 
 def images_within(n: int, most: int) -> int:
-    """The largest divisor of n images that is at most `most`, or 1."""
-    return max(m for m in range(1, n + 1) if n % m == 0 and (m == 1 or m <= most))
+    """The largest divisor of n images that is at most `most`, or 1; all n where they may be spread over devices."""
+    return n if is_spread() else max(m for m in range(1, n + 1) if n % m == 0 and (m == 1 or m <= most))
 
 
 def split(a: jax.Array, images: int) -> jax.Array:

@@ -22,6 +22,7 @@ import jax
 from jax import lax
 
 from jaxcnn.lowering import blocks, depthwise, gemm, groups, phases, toeplitz, xla
+from jaxcnn.lowering.mesh import is_spread
 from jaxcnn.lowering.window import Window
 
 Contraction = Callable[[jax.Array, jax.Array, Window], jax.Array]
@@ -39,6 +40,10 @@ def is_depthwise(c: int, k: int, window: Window) -> bool:
     return window.groups == c > 1
 
 
+def is_local_depthwise(c: int, k: int, window: Window) -> bool:
+    return is_depthwise(c, k, window) and not is_spread()
+
+
 def is_narrow(c: int, k: int, window: Window) -> bool:
     has_narrow_band = window.span[-1] <= 64  # a block's inputs are taken one by one, so this bounds the program
     return window.groups == 1 and c <= 8 and k <= 16 and c * k <= 64 and has_narrow_band
@@ -46,6 +51,10 @@ def is_narrow(c: int, k: int, window: Window) -> bool:
 
 def is_grouped(c: int, k: int, window: Window) -> bool:
     return window.groups > 1
+
+
+def is_grouped_on_a_mesh(c: int, k: int, window: Window) -> bool:
+    return window.groups > 1 and is_spread()
 
 
 def fits_blocks(c: int, k: int, window: Window) -> bool:
@@ -75,6 +84,10 @@ def input_by_phases(y: jax.Array, kernel: jax.Array, window: Window) -> jax.Arra
     return phases.correlate_input(y, kernel, window, correlate)
 
 
+def correlate_by_groups(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    return groups.split(correlate, x, kernel, window)
+
+
 def kernel_by_groups(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
     return groups.split(correlate_kernel, x, y, window)
 
@@ -83,12 +96,14 @@ CORRELATE = {
     "cpu": (
         Row(depthwise.correlate, is_depthwise, "64 channels at 32x32: 1.4 ms against 27 as a grouped convolution"),
         Row(toeplitz.correlate, is_narrow, "5x5, 4 to 8 at 12x12: 0.13 ms against 0.44 as a convolution"),
+        Row(correlate_by_groups, is_grouped_on_a_mesh, "XLA gathers a batch on several devices for groups at once"),
         Row(xla.correlate, always, "32 to 32 at 32x32: 6.7 ms against 11 as matrix products by chunks"),
     ),
     "default": (
         Row(
             depthwise.correlate, is_depthwise, "grouped convolutions with one channel each are slow, jax#23713, #26266"
         ),
+        Row(correlate_by_groups, is_grouped_on_a_mesh, "XLA gathers a batch on several devices for groups at once"),
         Row(xla.correlate, always, "one library call"),
     ),
 }
@@ -102,7 +117,12 @@ CORRELATE_INPUT = {
 
 CORRELATE_KERNEL = {
     "cpu": (
-        Row(depthwise.correlate_kernel_by_images, is_depthwise, "64 channels at 32x32: 4.4 ms against 26 at once"),
+        Row(
+            depthwise.correlate_kernel_by_images,
+            is_local_depthwise,
+            "64 channels at 32x32: 4.4 ms against 26 at once",
+        ),
+        Row(depthwise.correlate_kernel_at_once, is_depthwise, "images on several devices are not taken one by one"),
         Row(kernel_by_groups, is_grouped, "4 groups of 16 to 16 at 32x32: 14 ms against 95 by taps"),
         Row(gemm.correlate_kernel_by_chunks, suits_chunks, "1x1, 128 to 32 at 16x16: 1.9 ms against 8.0 in order"),
         Row(xla.correlate_kernel_in_order, always, "64 to 64 at 8x8: 4.0 ms against 8.4 by chunks"),

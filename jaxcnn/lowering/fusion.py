@@ -12,15 +12,21 @@ from typing import Any
 import jax
 from jax import lax
 
+from jaxcnn.lowering.mesh import is_spread
+
 
 def once(function: Callable[[jax.Array], Any], x: jax.Array) -> Any:
     """function(x), computed once and stored.
 
     `lax.optimization_barrier` asks for that, but jaxlib 0.10.1 drops it on CPU before fusing. What does hold there is a
-    conditional whose predicate is known at run time only; both of its branches are the function.
+    conditional whose predicate is known at run time only; both of its branches are the function. (Where x may be spread
+    over devices, the predicate would have to be sent to all of them.)
     """
-    return lax.platform_dependent(
-        x,
-        cpu=lambda x: lax.cond(x[(0,) * x.ndim] == 0, function, function, x),
-        default=lambda x: lax.optimization_barrier(function(x)),
-    )
+
+    def barred(x: jax.Array) -> Any:
+        return lax.optimization_barrier(function(x))
+
+    def branched(x: jax.Array) -> Any:
+        return lax.cond(x[(0,) * x.ndim] == 0, function, function, x)
+
+    return barred(x) if is_spread() else lax.platform_dependent(x, cpu=branched, default=barred)

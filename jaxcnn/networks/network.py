@@ -143,6 +143,7 @@ class Network:
         training: bool = False,
         key: Array | None = None,
         ops: ModuleType = jaxcnn.ops,
+        remat: bool = False,
     ) -> Any:
         """The network's output y for a batch, or (y, new state) exactly when `state` is given.
 
@@ -154,25 +155,38 @@ class Network:
                 layer looks at it.
             key: what dropout draws from in training, one fold per layer.
             ops: `jaxcnn.ops`, or `jaxcnn.reference` for the very same network on plain layers.
+            remat: keep for the gradient only what flows between the network's outermost parts, and compute what lies
+                within them again (`jax.checkpoint`; Chen et al. 2016). XLA for CPU in jaxlib 0.10.1 undoes it.
 
         Raises:
             ValueError: a parameter or statistic is missing, superfluous or of the wrong shape (named by its path), or
                 dropout has no key in training.
         """
         given, kept = flat(params), flat(state)
+        taken: set[str] = set()
         updated: dict[str, Array] = {}
 
-        def visit(path: str, layer: Network, x: Array) -> Array:
-            leaves = take(given, path, layer.leaves(x.shape[1:]), "params", "init")
-            statistics = take(kept, path, layer.statistics(x.shape[1:]), "state", "init_state")
-            layer_key = None if key is None else fold(key, path)
-            y, new = layer.forward(x, Call(path, leaves, statistics, training, layer_key, ops))
-            updated.update(named(path, new))
-            return y
+        def part(network: Network, path: str, given: Params, kept: Params, x: Array, key: Array | None) -> Any:
+            """One part of the network, as a function of its arrays."""
+            updated: dict[str, Array] = {}
 
-        y = self.run(jnp.asarray(x), visit)
-        refuse(given, "params", "init")
-        refuse(kept, "state", "init_state")
+            def visit(path: str, layer: Network, x: Array) -> Array:
+                leaves = take(given, taken, path, layer.leaves(x.shape[1:]), "params", "init")
+                statistics = take(kept, taken, path, layer.statistics(x.shape[1:]), "state", "init_state")
+                layer_key = None if key is None else fold(key, path)
+                y, new = layer.forward(x, Call(path, leaves, statistics, training, layer_key, ops))
+                updated.update(named(path, new))
+                return y
+
+            return network.run(x, visit, path), updated
+
+        y, is_cut = jnp.asarray(x), remat and self.kind == "serial"
+        for name, network in self.children if is_cut else (("", self),):
+            run = partial(part, network, name)
+            y, new = (jax.checkpoint(run) if remat else run)(given, kept, y, key)
+            updated |= new
+        refuse(given, taken, "params", "init")
+        refuse(kept, taken, "state", "init_state")
         return y if state is None else (y, nested(updated))
 
     def run(self, x: Array, visit: Visit, path: str = "") -> Array:
@@ -265,8 +279,10 @@ def nested(entries: dict[str, Any]) -> Params:
     return tree
 
 
-def take(given: dict[str, Any], path: str, wanted: Leaves, argument: str, source: str) -> dict[str, Any]:
-    """Move a layer's arrays out of `given`, checked against the shapes that the layer wants here."""
+def take(
+    given: dict[str, Any], taken: set[str], path: str, wanted: Leaves, argument: str, source: str
+) -> dict[str, Any]:
+    """A layer's arrays, checked against the shapes that the layer wants here; their names are added to `taken`."""
     found = {}
     for name, (_, shape) in wanted.items():
         leaf = join(path, name)
@@ -274,7 +290,8 @@ def take(given: dict[str, Any], path: str, wanted: Leaves, argument: str, source
             raise ValueError(
                 f"apply: {argument} has no {leaf}, an array of shape {shape}; take {argument} from {source}"
             )
-        found[name] = given.pop(leaf)
+        found[name] = given[leaf]
+        taken.add(join(argument, leaf))
         if jnp.shape(found[name]) != shape:
             raise ValueError(
                 f"apply: {leaf} of {argument} has shape {jnp.shape(found[name])} but this input needs {shape}; "
@@ -283,9 +300,9 @@ def take(given: dict[str, Any], path: str, wanted: Leaves, argument: str, source
     return found
 
 
-def refuse(given: dict[str, Any], argument: str, source: str) -> None:
+def refuse(given: dict[str, Any], taken: set[str], argument: str, source: str) -> None:
     """Whatever no layer took."""
-    if given:
+    if left := [leaf for leaf in given if join(argument, leaf) not in taken]:
         raise ValueError(
-            f"apply: no layer takes {', '.join(given)} of {argument}; take {argument} from this network's {source}"
+            f"apply: no layer takes {', '.join(left)} of {argument}; take {argument} from this network's {source}"
         )

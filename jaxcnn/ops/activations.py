@@ -21,7 +21,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from jaxcnn.ops.arguments import floating
-from jaxcnn.ops.rule import Cotangents, rule
+from jaxcnn.ops.rule import Cotangents, Result, rule
 
 
 def _keep_output(arrays: Any, y: Any) -> jax.Array:
@@ -78,11 +78,11 @@ def _identity_backward(kept: None, dy: jax.Array) -> Cotangents:
     return (dy,)
 
 
-_relu_rule = rule(_relu, _relu_backward, _keep_output)
-_leaky_relu_rule = rule(_leaky_relu, _leaky_relu_backward, _keep_sign)
-_sigmoid_rule = rule(_sigmoid, _sigmoid_backward, _keep_output)
-_tanh_rule = rule(_tanh, _tanh_backward, _keep_output)
-_identity_rule = rule(_identity, _identity_backward, _keep_nothing)
+_relu_rule = rule(_relu, _relu_backward, _keep_output, Result.ALIKE)
+_leaky_relu_rule = rule(_leaky_relu, _leaky_relu_backward, _keep_sign, Result.ALIKE)
+_sigmoid_rule = rule(_sigmoid, _sigmoid_backward, _keep_output, Result.ALIKE)
+_tanh_rule = rule(_tanh, _tanh_backward, _keep_output, Result.ALIKE)
+_identity_rule = rule(_identity, _identity_backward, _keep_nothing, Result.ALIKE)
 
 
 def relu(x: Float[Array, "..."]) -> Float[Array, "..."]:

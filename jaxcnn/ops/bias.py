@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from jaxcnn.lowering.precision import accumulator
 from jaxcnn.ops.arguments import floating, shape
-from jaxcnn.ops.rule import Cotangents, rule
+from jaxcnn.ops.rule import Cotangents, Result, rule
 
 
 def with_bias(layer: str, x: jax.Array, y: jax.Array, bias: Any) -> jax.Array:
@@ -63,5 +63,5 @@ def _keep_nothing(arrays: Any, y: Any) -> None:
 
 
 add_bias = rule(_add_bias, _add_bias_backward, _keep_nothing)
-sum_to = rule(_sum_to, _sum_to_backward, _keep_nothing)
+sum_to = rule(_sum_to, _sum_to_backward, _keep_nothing, result=Result.WHOLE)
 spread = rule(_spread, _spread_backward, _keep_nothing)

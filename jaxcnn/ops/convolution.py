@@ -25,7 +25,7 @@ from jaxcnn.lowering.window import Window
 from jaxcnn.ops.arguments import filled, floating, images, shape
 from jaxcnn.ops.bias import with_bias
 from jaxcnn.ops.geometry import Ints, Padding, is_integer, transposed_window, window
-from jaxcnn.ops.rule import Cotangents, rule
+from jaxcnn.ops.rule import Cotangents, Result, rule
 
 
 def _conv_y(x: jax.Array, kernel: jax.Array, *, window: Window) -> jax.Array:
@@ -61,7 +61,7 @@ def _conv_dw_backward(kept: Any, dw: jax.Array, *, window: Window) -> Cotangents
 # All three keep their two arguments: both are in memory already, nothing is copied.
 conv_y = rule(_conv_y, _conv_y_backward)
 conv_dx = rule(_conv_dx, _conv_dx_backward)
-conv_dw = rule(_conv_dw, _conv_dw_backward)
+conv_dw = rule(_conv_dw, _conv_dw_backward, result=Result.WHOLE)
 
 
 def conv(

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float
 from jaxcnn.lowering.precision import accumulator
 from jaxcnn.ops.arguments import filled, floating, shape
 from jaxcnn.ops.bias import with_bias
-from jaxcnn.ops.rule import Cotangents, rule
+from jaxcnn.ops.rule import Cotangents, Result, rule
 
 
 def _contract(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Array:
@@ -63,7 +63,7 @@ def _dense_dw_backward(kept: Any, dw: jax.Array) -> Cotangents:
 # All three keep their two arguments: both are in memory already, nothing is copied.
 dense_y = rule(_dense_y, _dense_y_backward)
 dense_dx = rule(_dense_dx, _dense_dx_backward)
-dense_dw = rule(_dense_dw, _dense_dw_backward)
+dense_dw = rule(_dense_dw, _dense_dw_backward, result=Result.WHOLE)
 
 
 def dense(

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
 from jaxcnn.ops.arguments import floating
-from jaxcnn.ops.rule import Cotangents, rule
+from jaxcnn.ops.rule import Cotangents, Result, rule
 
 
 def _masked(x: jax.Array, is_kept: jax.Array, *, rate: float) -> jax.Array:
@@ -30,7 +30,7 @@ def _keep_mask(arrays: Any, y: Any) -> jax.Array:
     return arrays[1]
 
 
-masked = rule(_masked, _masked_backward, _keep_mask)
+masked = rule(_masked, _masked_backward, _keep_mask, Result.ALIKE)
 
 
 def dropout(x: Float[Array, "..."], key: Key[Array, ""], *, rate: float = 0.5) -> Float[Array, "..."]:

@@ -24,7 +24,7 @@ from jaxtyping import Array, Float
 
 from jaxcnn.lowering.precision import accumulator
 from jaxcnn.ops.arguments import filled, floating, shape
-from jaxcnn.ops.rule import Cotangents, rule
+from jaxcnn.ops.rule import Cotangents, Result, rule
 
 
 def _wide(x: jax.Array) -> jax.Array:
@@ -95,7 +95,7 @@ def _keep_x_and_scale(arrays: Any, y: Any) -> Any:
     return arrays[:2]
 
 
-statistics = rule(_statistics, _statistics_backward, _keep_mean)
+statistics = rule(_statistics, _statistics_backward, _keep_mean, result=Result.WHOLE)
 normalize = rule(_normalize, _normalize_backward, _keep_all_but_offset)
 batch_normalize = rule(_batch_normalize, _batch_normalize_backward, _keep_x_and_scale)
 

@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from jaxcnn.networks.network import flat
-from jaxcnn.training.files import replace
+from jaxcnn.training.files import parse_json, replace
 from jaxcnn.training.metrics import Epoch
 from jaxcnn.training.step import State
 
@@ -99,7 +98,7 @@ def read(path: Path, like: State) -> Checkpoint:
         raise RefusedError(f"{tensors.name} is not what was written ({len(content):,} bytes, another checksum)")
     try:
         found = load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
+    except (SafetensorError, ValueError, KeyError, AttributeError) as error:
         raise RefusedError(f"{tensors.name} is no safetensors file ({error})") from None
     return Checkpoint(about["epoch"], fitted(found, like))
 
@@ -107,7 +106,7 @@ def read(path: Path, like: State) -> Checkpoint:
 def described(path: Path) -> dict[str, Any]:
     """What a checkpoint's JSON says of it."""
     try:
-        about = json.loads(path.read_bytes())
+        about = parse_json(path.read_bytes())
     except OSError as error:
         raise RefusedError(f"cannot be read ({error.strerror})") from None
     except ValueError:
@@ -130,4 +129,4 @@ def fitted(found: dict[str, np.ndarray], like: State) -> State:
         got = found[name]
         if (got.shape, got.dtype) != (leaf.shape, leaf.dtype):
             raise RefusedError(f"{name} is {got.dtype}{list(got.shape)} and not {leaf.dtype}{list(leaf.shape)}")
-    return jax.tree.unflatten(jax.tree.structure(like), [jnp.array(found[name]) for name in wanted])
+    return jax.tree.unflatten(jax.tree.structure(like), [found[name] for name in wanted])

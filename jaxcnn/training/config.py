@@ -9,6 +9,11 @@ from typing import Any, Literal
 
 from jaxcnn.errors import UserError
 
+MOST = 2**31 - 1  # what the device's integers count to
+Precision = Literal["float32", "bfloat16", "float16"]
+FREE = {"resume", "devices", "model_devices", "distributed", "coordinator", "processes", "process"}
+FREE |= {"tensorboard", "dashboard"}  # where a run is, and who watches; not what it does
+
 
 @dataclass(frozen=True)
 class Config:
@@ -45,6 +50,19 @@ class Config:
     schedule: Literal["constant", "cosine", "warmup_cosine"] = "cosine"
     """Step size over the run: constant; half a cosine to zero; that after a linear rise over a twentieth of the run."""
 
+    accumulate: int = 1
+    """Take each step's gradient in so many parts, one after the other, so that larger batches fit (parts)."""
+
+    precision: Precision = "float32"
+    """What the network computes in; parameters, optimiser and every sum stay float32. float16 scales its loss."""
+
+    remat: bool = False
+    """Compute what lies inside the network's outermost blocks again for the gradient instead of keeping it: less memory
+    for about a third more time."""
+
+    stream: bool = False
+    """Read images as they are needed, for sets larger than memory (from a folder of files that are not compressed)."""
+
     clip_norm: float | None = None
     """Scale gradients of a larger global Euclidean norm down to this one (nats per parameter unit; None: never)."""
 
@@ -54,8 +72,35 @@ class Config:
     flow_every: int = 50
     """With --flow: steps from one record to the next (steps)."""
 
+    tensorboard: bool = False
+    """Write the metrics for TensorBoard too, into the run's folder (needs jaxcnn[watch])."""
+
+    dashboard: bool = False
+    """Show curves, the last epochs, speed and time left while training, where stderr is a terminal."""
+
     seed: int = 0
     """Seed of the first parameters, of the order of examples and of dropout (0 to 4294967295)."""
+
+    devices: int | None = None
+    """Devices that share each batch (None: as many as there are and can share it evenly)."""
+
+    model_devices: int = 1
+    """Of them, how many share the weights of the large dense layers (those of a million or more)."""
+
+    distributed: bool = False
+    """Train together with other processes, which SLURM, Open MPI, Kubernetes or a TPU pod have started alike."""
+
+    coordinator: str | None = None
+    """Where none of these has: host:port of process 0, the same for all."""
+
+    processes: int | None = None
+    """With --coordinator: how many processes there are."""
+
+    process: int | None = None
+    """With --coordinator: which one this is, from 0."""
+
+    sharded_checkpoints: bool = False
+    """Every process keeps what its own devices hold, with Orbax, where process 0 could not hold the whole state."""
 
     run_dir: Path | None = None
     """Where to write parameters, metrics and pictures: a new or empty folder (None: a fresh one under runs/)."""
@@ -69,20 +114,40 @@ class Config:
         Raises:
             UserError: a count, step size or norm out of range, a wide seed, a setting beside `resume`.
         """
-        for flag in ("epochs", "batch_size", "per_class", "flow_every"):
+        for flag in ("epochs", "batch_size", "per_class", "flow_every", "accumulate", "devices", "model_devices"):
             if (value := getattr(self, flag)) is not None and value < 1:
                 raise UserError(f"--{flag.replace('_', '-')} {value}: must be at least 1")
+            if value is not None and value > MOST:
+                raise UserError(f"--{flag.replace('_', '-')} {value}: must be at most {MOST}")
         for flag in ("learning_rate", "clip_norm"):
             if (value := getattr(self, flag)) is not None and not (value > 0 and math.isfinite(value)):
                 raise UserError(f"--{flag.replace('_', '-')} {value}: must be a positive finite number")
+        if self.batch_size % self.accumulate:
+            raise UserError(f"--accumulate {self.accumulate}: does not divide --batch-size {self.batch_size}")
+        self.check_processes()
         if not 0 <= self.seed < 2**32:
             raise UserError(f"--seed {self.seed}: must be from 0 to {2**32 - 1}")
         if self.resume is not None:
-            others = [f.name for f in fields(self) if f.name != "resume" and getattr(self, f.name) != f.default]
+            others = [f.name for f in fields(self) if f.name not in FREE and getattr(self, f.name) != f.default]
             if others:
                 raise UserError(
                     f"--{others[0].replace('_', '-')} with --resume: a run goes on with its own settings; leave it out"
                 )
+
+    def check_processes(self) -> None:
+        """Refuse half of an address."""
+        given = (self.coordinator, self.processes, self.process)
+        if given == (None, None, None):
+            return
+        if None in given or self.distributed:
+            raise UserError(
+                "--coordinator, --processes and --process: give all three, and --distributed not beside them"
+            )
+        host, _, port = str(self.coordinator).rpartition(":")
+        if not host or not port.isdecimal():
+            raise UserError(f"--coordinator {self.coordinator}: must be host:port, such as 127.0.0.1:1234")
+        if not 0 <= (self.process or 0) < (self.processes or 0):
+            raise UserError(f"--process {self.process}: must be from 0 to --processes {self.processes} less one")
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON holds them.
@@ -91,5 +156,4 @@ class Config:
         3
         """
         found = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
-        del found["resume"]
-        return found
+        return {name: value for name, value in found.items() if name not in FREE}

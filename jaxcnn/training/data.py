@@ -4,6 +4,8 @@
     mnist, fashion-mnist, cifar10    fetched once, checked by SHA-256, kept in the user's cache (or in $JAXCNN_DATA)
     a folder             four IDX files named as MNIST's, gzipped or not; or CIFAR-10's binary files
 
+Where a set is `mapped`, its images stay in their files and are read when they are asked for (rows.py).
+
 `digits` come without a split. Here every fifth example of each class, in the set's order, is held out: 355 of 1,797,
 the same ones in every run.
 """
@@ -12,15 +14,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int32, UInt8
+from jaxtyping import Int32
 
 from jaxcnn.errors import UserError
 from jaxcnn.training import cifar
-from jaxcnn.training.idx import read_idx
+from jaxcnn.training.idx import map_idx, read_idx
+from jaxcnn.training.rows import Rows, in_turn
 
 CLASSES = 10
 DIGITS = tuple("0123456789")
@@ -28,10 +33,13 @@ GARMENTS = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt
 THINGS = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
+Images = Any  # UInt8 [n, height, width, channels]: an array, or Rows, which are indexed alike
+
+
 class Examples(NamedTuple):
     """Images in grey levels or colours from 0 to 255, and the class of each."""
 
-    images: UInt8[np.ndarray, "n height width channels"]
+    images: Images
     labels: Int32[np.ndarray, " n"]
 
 
@@ -80,22 +88,39 @@ SOURCES = {
 }
 
 
-def load(data: str, per_class: int | None = None) -> DataSet:
+def load(data: str, per_class: int | None = None, mapped: bool = False) -> DataSet:
     """The set called `data`, or the one in the folder `data`; of its training part `per_class` examples of each class.
 
+    Args:
+        mapped: leave the images in their files until they are asked for; such files must not be compressed.
+
     Raises:
-        UserError: no such set or folder, a file missing, damaged or mislabelled, or a class with too few examples.
+        UserError: no such set or folder, a file missing, damaged or mislabelled, a class with too few examples, or a
+            set too large for memory.
     """
-    if data == "digits":
-        found = digits()
-    elif data in SOURCES:
-        found = named(data)
-    elif Path(data).is_dir():
-        found = folder(Path(data))
-    else:
-        known = ", ".join(["digits", *SOURCES])
-        raise UserError(f"--data {data}: no such folder, and no set of that name; the sets are {known}")
+    try:
+        found = read(data, mapped)
+    except MemoryError as error:
+        raise UserError(
+            f"--data {data}: does not fit into memory; --stream reads it as it is needed, from uncompressed files"
+        ) from error
     return found if per_class is None else found._replace(train=stratified(found.train, per_class))
+
+
+def read(data: str, mapped: bool) -> DataSet:
+    """The whole set."""
+    if mapped and data in ("digits", *SOURCES):
+        raise UserError(
+            f"--data {data}: cannot be read a record at a time; name a folder with uncompressed IDX or CIFAR-10 files"
+        )
+    if data == "digits":
+        return digits()
+    if data in SOURCES:
+        return named(data)
+    if os.path.isdir(data):
+        return folder(Path(data), mapped)
+    known = ", ".join(["digits", *SOURCES])
+    raise UserError(f"--data {data}: no such folder, and no set of that name; the sets are {known}")
 
 
 def digits(side: int = 28) -> DataSet:
@@ -138,14 +163,16 @@ def fetch(name: str, source: Source) -> dict[str, Path]:
         raise UserError(f"--data {name}: cannot be fetched from {source.url} ({reason})") from error
 
 
-def folder(path: Path) -> DataSet:
+def folder(path: Path, mapped: bool = False) -> DataSet:
     """A folder with MNIST's four IDX files, each gzipped or not, or with CIFAR-10's binary files."""
     test_batch = path / "test_batch.bin"
     if test_batch.exists():
         batches = sorted(path.glob("data_batch_*.bin"))
         if not batches:
             raise UserError(f"--data {path}: holds test_batch.bin but no data_batch_1.bin to learn from")
-        train, test = (as_examples(*cifar.read_cifar10_files(files), path) for files in (batches, [test_batch]))
+        take = cifar.map_cifar10_files if mapped else cifar.read_cifar10_files
+        parts = [take(files) for files in (batches, [test_batch])]
+        train, test = (as_examples(images, labels, path) for images, labels in parts)
         return DataSet(train, test, THINGS)
 
     def find(name: str) -> Path:
@@ -154,15 +181,16 @@ def folder(path: Path) -> DataSet:
                 return candidate
         raise UserError(f"--data {path}: holds neither {name} nor {name}.gz")
 
-    return from_files(find)
+    return from_files(find, mapped=mapped)
 
 
-def from_files(find: Callable[[str], Path], suffix: str = "") -> DataSet:
+def from_files(find: Callable[[str], Path], suffix: str = "", mapped: bool = False) -> DataSet:
     """The set in four IDX files, wherever `find` has them."""
 
     def part(prefix: str) -> Examples:
         images, labels = (find(f"{prefix}-{kind}-ubyte{suffix}") for kind in ("images-idx3", "labels-idx1"))
-        return as_examples(read_part(images, 3, "images"), read_part(labels, 1, "labels"), labels)
+        found = read_part(images, 3, "images", map_idx if mapped else read_idx)
+        return as_examples(found, read_part(labels, 1, "labels", read_idx), labels)
 
     train, test = part("train"), part("t10k")
     if train.images.shape[1:] != test.images.shape[1:]:
@@ -173,17 +201,17 @@ def from_files(find: Callable[[str], Path], suffix: str = "") -> DataSet:
     return DataSet(train, test)
 
 
-def read_part(path: Path, rank: int, what: str) -> np.ndarray:
+def read_part(path: Path, rank: int, what: str, take: Callable[[Path], Images]) -> Images:
     """An IDX file that must have as many dimensions as `what` is in it."""
-    array = read_idx(path)
+    array = take(path)
     if array.ndim != rank:
         raise UserError(f"{path}: has {array.ndim} dimension(s), {what} have {rank}; were images and labels swapped?")
-    if array.size == 0:
+    if 0 in array.shape:
         raise UserError(f"{path}: is empty ({' x '.join(map(str, array.shape))}); it must hold {what}")
     return array
 
 
-def as_examples(images: np.ndarray, labels: np.ndarray, where: str | Path) -> Examples:
+def as_examples(images: Images, labels: np.ndarray, where: str | Path) -> Examples:
     """Images with a channel axis and labels that fit them."""
     if len(images) != len(labels):
         raise UserError(
@@ -192,7 +220,26 @@ def as_examples(images: np.ndarray, labels: np.ndarray, where: str | Path) -> Ex
     if labels.max() >= CLASSES:
         position = int(np.argmax(labels >= CLASSES))
         raise UserError(f"{where}: label {labels[position]} at position {position:,}; labels are 0 to {CLASSES - 1}")
-    return Examples(images if images.ndim == 4 else images[..., None], labels.astype(np.int32))
+    return Examples(images if images.ndim == 4 else with_channel(images), labels.astype(np.int32))
+
+
+def with_channel(images: Images) -> Images:
+    """Grey images `[n, h, w]` as `[n, h, w, 1]`."""
+    return replace(images, shape=(*images.shape, 1)) if isinstance(images, Rows) else images[..., None]
+
+
+def fingerprint(data: DataSet) -> str:
+    """SHA-256 of all labels and images with their shapes, in hexadecimal: another pixel is another set.
+
+    A set that stays in its files is read once for it, at about 1 GB/s, and has the fingerprint that it has in memory.
+    """
+    digest = sha256()
+    for images, labels in data[:2]:
+        digest.update(repr(images.shape).encode())
+        digest.update(np.ascontiguousarray(labels).data)
+        for piece in in_turn(images):
+            digest.update(np.ascontiguousarray(piece).data)
+    return digest.hexdigest()
 
 
 def stratified(examples: Examples, per_class: int) -> Examples:
@@ -218,4 +265,5 @@ def rank_in_class(labels: Int32[np.ndarray, " n"]) -> np.ndarray:
 
 
 def select(examples: Examples, chosen: np.ndarray) -> Examples:
-    return Examples(examples.images[chosen], examples.labels[chosen])
+    images = examples.images
+    return Examples(images.subset(chosen) if isinstance(images, Rows) else images[chosen], examples.labels[chosen])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,6 +27,18 @@ def replace(path: Path, content: bytes) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def parse_json(content: str | bytes) -> Any:
+    """What a JSON file says.
+
+    Raises:
+        ValueError: it is none; brackets nested too deeply for Python's stack are none either.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -21,10 +21,11 @@ from matplotlib.figure import Figure
 
 from jaxcnn.networks.network import Network
 from jaxcnn.training import metrics, pictures
+from jaxcnn.training.batches import pixels
 from jaxcnn.training.data import DataSet, Examples
 from jaxcnn.training.files import write_csv
 from jaxcnn.training.metrics import Epoch
-from jaxcnn.training.step import State, pixels
+from jaxcnn.training.step import State
 
 COLUMNS, ROWS = 8, 3  # of mistakes
 SEEN, FILTERS = 6, 8  # images and filters at most

@@ -21,7 +21,8 @@ from jaxtyping import Array
 import jaxcnn.ops
 import jaxcnn.reference
 from jaxcnn.networks.network import Network, flat
-from jaxcnn.training.step import Batch, Learner, State, Tree, batch_loss
+from jaxcnn.training.batches import Batch
+from jaxcnn.training.step import Learner, State, Tree, batch_loss
 
 
 class Leaf(NamedTuple):

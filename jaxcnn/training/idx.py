@@ -7,13 +7,15 @@
     then           the elements, last axis fastest
 
 Y. LeCun, C. Cortes, C. J. C. Burges, The MNIST database of handwritten digits, 1998. A file may be gzipped; its first
-two bytes tell. Nothing is allocated on the word of a header: a file is read up to what it can hold.
+two bytes tell. Nothing is allocated on the word of a header: a file is read up to what it can hold. Of one that is not
+gzipped, records can be read at their places (`map_idx`).
 """
 
 from __future__ import annotations
 
 import gzip
 import math
+import os
 import struct
 import zlib
 from io import BufferedIOBase
@@ -22,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxcnn.errors import UserError
+from jaxcnn.training.rows import Part, Rows, all_rows, identity
 
 GZIP = b"\x1f\x8b"
 UNSIGNED_BYTES = 0x08
@@ -47,6 +50,25 @@ def read_idx(path: Path) -> np.ndarray:
         raise UserError(f"{path}: {error.strerror or error}; check the path and its permissions") from error
 
 
+def map_idx(path: Path) -> Rows:
+    """The same array, left in its file until its rows are asked for.
+
+    Raises:
+        UserError: as `read_idx`, and where the file is gzipped.
+    """
+    try:
+        with path.open("rb") as stream:
+            if stream.read(len(GZIP)) == GZIP:
+                raise UserError(f"{path}: is compressed and cannot be read a record at a time; gunzip it first")
+            stream.seek(0)
+            shape, offset, about = read_header(stream, path), stream.tell(), os.fstat(stream.fileno())
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}; check the path and its permissions") from error
+    check_length(path, shape, about.st_size - offset)
+    part = Part(path, offset, shape[0], identity(about))
+    return all_rows([part], math.prod(shape[1:]), shape[1:])
+
+
 def read_stream(stream: BufferedIOBase, path: Path, limit: int) -> np.ndarray:
     """The array in an open IDX stream that cannot hold more than `limit` bytes."""
     shape = read_header(stream, path)
@@ -54,10 +76,15 @@ def read_stream(stream: BufferedIOBase, path: Path, limit: int) -> np.ndarray:
     if size > limit:
         raise UserError(f"{path}: the header announces {described(shape)}, more than the file can hold; it is corrupt")
     data = read_at_most(stream, size + 1)
-    if len(data) != size:
-        found = "more bytes" if len(data) > size else f"only {len(data):,}"
-        raise UserError(f"{path}: the header announces {described(shape)}, but {found} follow; fetch the file again")
+    check_length(path, shape, len(data))
     return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def check_length(path: Path, shape: tuple[int, ...], length: int) -> None:
+    """As many bytes as the header announces."""
+    if length != math.prod(shape):
+        found = "more bytes" if length > math.prod(shape) else f"only {length:,}"
+        raise UserError(f"{path}: the header announces {described(shape)}, but {found} follow; fetch the file again")
 
 
 def read_header(stream: BufferedIOBase, path: Path) -> tuple[int, ...]:
@@ -75,12 +102,12 @@ def read_header(stream: BufferedIOBase, path: Path) -> tuple[int, ...]:
     return struct.unpack(f">{magic[3]}I", sizes)
 
 
-def read_at_most(stream: BufferedIOBase, size: int) -> bytes:
+def read_at_most(stream: BufferedIOBase, size: int) -> bytearray:
     """Up to `size` bytes, a chunk at a time: memory grows with what is there, not with what was announced."""
     data = bytearray()
     while len(data) < size and (chunk := stream.read(min(CHUNK, size - len(data)))):
         data += chunk
-    return bytes(data)
+    return data
 
 
 def described(shape: tuple[int, ...]) -> str:

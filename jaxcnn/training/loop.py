@@ -11,16 +11,17 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
-import numpy as np
 
 import jaxcnn.ops
 import jaxcnn.reference
+from jaxcnn.errors import UserError
 from jaxcnn.networks.network import Network, flat, join
-from jaxcnn.training import metrics
-from jaxcnn.training.config import Config
+from jaxcnn.training import devices, metrics
+from jaxcnn.training.config import MOST, Config
 from jaxcnn.training.data import DataSet, Examples
+from jaxcnn.training.epoch import Progress, epoch, predictions, streamed_epoch
 from jaxcnn.training.metrics import Epoch
-from jaxcnn.training.step import Health, Learner, State, epoch, make_optimiser, predict
+from jaxcnn.training.step import Health, Learner, State, make_optimiser
 
 OnEpoch = Callable[[Epoch, State], None]
 
@@ -49,10 +50,19 @@ def make_keys(seed: int) -> Keys:
 
 
 def make_learner(config: Config, network: Network, examples: int) -> Learner:
-    """The learner of a run over so many training examples."""
+    """The learner of a run over so many training examples; a batch is never larger than they are.
+
+    Raises:
+        UserError: more steps than the optimiser can count.
+    """
     steps = config.epochs * -(-examples // config.batch_size)
+    if steps > MOST:
+        raise UserError(f"--epochs {config.epochs}: are {steps} steps; choose fewer, so that there are at most {MOST}")
     layers = jaxcnn.reference if config.gradients == "auto" else jaxcnn.ops
-    return Learner(network, layers, make_optimiser(config, steps), config.batch_size)
+    parts = config.accumulate
+    batch_size = min(config.batch_size, -(-examples // parts) * parts)
+    optimiser = make_optimiser(config, steps)
+    return Learner(network, layers, optimiser, batch_size, parts, config.precision, config.remat)
 
 
 def train(
@@ -63,15 +73,14 @@ def train(
     `behind` are the epochs that led to `state`; none at the beginning.
     """
     keys, seen = make_keys(config.seed), list(behind)
-    training = jax.device_put(data.train)
-    pass_over = epoch.lower(learner, state, training, keys.epoch(1)).compile()
+    pass_over = make_pass(config, learner, state, data.train, keys.epoch(1))
     for number in range(len(seen) + 1, config.epochs + 1):
         began = time.perf_counter()
-        state, sums, health = jax.block_until_ready(pass_over(state, training, keys.epoch(number)))
+        state, sums, health = jax.block_until_ready(pass_over(state, keys.epoch(number)))
         seconds = time.perf_counter() - began
         if not health.is_good:
             return Result(state, seen, diagnosis(learner, state, health, number, data.train))
-        logits = np.asarray(predict(learner, state, data.test.images))
+        logits = predictions(learner, state, data.test.images)
         count = len(data.train.labels)
         seen.append(
             Epoch(
@@ -86,6 +95,17 @@ def train(
         )
         on_epoch(seen[-1], state)
     return Result(state, seen, None)
+
+
+def make_pass(
+    config: Config, learner: Learner, state: State, examples: Examples, key: jax.Array
+) -> Callable[[State, jax.Array], Progress]:
+    """What makes one pass over the examples, compiled; they lie on the devices unless they are to be streamed."""
+    if config.stream:
+        return lambda state, key: streamed_epoch(learner, state, examples, devices.everywhere(key))
+    resident, key = devices.everywhere((examples, key))
+    compiled = epoch.lower(learner, state, Examples(*resident), key).compile()
+    return lambda state, key: compiled(state, Examples(*resident), devices.everywhere(key))
 
 
 def diagnosis(learner: Learner, state: State, health: Health, number: int, examples: Examples) -> str:

@@ -1,11 +1,12 @@
 """The run directory: what a run was, what it measured, and what it learnt.
 
     config.json          the configuration, every field
-    data.json            shape of an image, names of the classes, number of examples
+    data.json            shape of an image, names of the classes, number of examples, and a SHA-256 of them all
     environment.json     versions, device, flags, precision, git commit
     metrics.jsonl        one object per epoch, written as it ends
     metrics.csv          the same
     params.safetensors   after every epoch: parameters by name, "conv1/kernel", and running statistics, "bn1/mean"
+    events.out.*         the metrics for TensorBoard, where they were asked for: see events.py
     checkpoints/         what `--resume` goes on from: see checkpoint.py
     lock                 held by the process that writes here
     summary.json         how it ended
@@ -17,6 +18,7 @@ Whoever reads the directory, or finds it after a crash, sees whole files, old or
 from __future__ import annotations
 
 import csv
+import dataclasses
 import fcntl
 import json
 import os
@@ -26,6 +28,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any
 
 import jax
@@ -35,25 +38,29 @@ from safetensors.numpy import save
 from jaxcnn.errors import UserError
 from jaxcnn.networks.network import flat
 from jaxcnn.training import checkpoint
-from jaxcnn.training.config import Config
-from jaxcnn.training.data import DataSet
-from jaxcnn.training.files import replace, write_csv
+from jaxcnn.training.config import FREE, Config
+from jaxcnn.training.data import DataSet, fingerprint
+from jaxcnn.training.files import parse_json, replace, write_csv
 from jaxcnn.training.metrics import Epoch
+from jaxcnn.training.settings import from_json
 from jaxcnn.training.step import State
+
+Latest = Callable[[Path, State, Callable[[str], Any]], checkpoint.Checkpoint | None]
 
 
 class Run:
     """A run directory that this process alone writes to, until the end of a `with`."""
 
-    def __init__(self, path: Path, lock: int):
+    def __init__(self, path: Path, lock: int | None):
         self.path = path
-        self.lock = lock
+        self.lock = lock  # None: another process writes
 
     def __enter__(self) -> Run:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self.lock)
+        if self.lock is not None:
+            os.close(self.lock)
 
     @property
     def checkpoints(self) -> Path:
@@ -72,22 +79,25 @@ class Run:
         replace(self.path / "metrics.jsonl", lines.encode())
         write_csv(self.path / "metrics.csv", Epoch._fields, epochs)
 
-    def record(self, epoch: Epoch, state: State) -> None:
-        """Keep an epoch's measurements and the state that they belong to."""
+    def record(self, epoch: Epoch, state: State, has_checkpoint: bool = True) -> None:
+        """Keep an epoch's measurements and the state that they belong to; its checkpoint too, or all processes do."""
         with (self.path / "metrics.jsonl").open("a") as lines:
             lines.write(json.dumps(epoch._asdict()) + "\n")
         with (self.path / "metrics.csv").open("a", newline="") as table:
             csv.writer(table).writerow(epoch)
         self.save(state)
-        checkpoint.write(self.checkpoints, epoch, state)
+        if has_checkpoint:
+            checkpoint.write(self.checkpoints, epoch, state)
 
-    def reached(self, beginning: State, refused: Callable[[str], Any]) -> tuple[State, list[Epoch]]:
-        """The state of the newest checkpoint, or the beginning, and the metrics up to there, to which all else is cut.
+    def reached(
+        self, beginning: State, refused: Callable[[str], Any], latest: Latest = checkpoint.latest
+    ) -> tuple[State, list[Epoch]]:
+        """The state of the newest checkpoint, or the beginning, and the metrics up to there.
 
         Raises:
             UserError: the metrics up to there are missing.
         """
-        found = checkpoint.latest(self.checkpoints, beginning, refused)
+        found = latest(self.checkpoints, beginning, refused)
         number, state = (0, beginning) if found is None else found
         epochs = read_metrics(self.path / "metrics.jsonl")[:number]
         if [epoch.epoch for epoch in epochs] != list(range(1, number + 1)):
@@ -95,8 +105,25 @@ class Run:
                 f"--resume {self.path}: metrics.jsonl does not hold epochs 1 to {number}, which the checkpoint has; "
                 "restore it, or begin anew in another directory"
             )
-        self.rewind(epochs)
         return state, epochs
+
+    def expect(self, data: DataSet) -> None:
+        """See that these are the data that the run began with.
+
+        Raises:
+            UserError: they are others, or what they were cannot be read.
+        """
+        try:
+            known = parse_json((self.path / "data.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise UserError(f"--resume {self.path}: data.json cannot be used ({error}); restore it") from None
+        for name, value in json.loads(json.dumps(described(data))).items():
+            before = known.get(name) if isinstance(known, dict) else None
+            if before != value:
+                raise UserError(
+                    f"--resume {self.path}: the data are not those that the run began with: {name} was "
+                    f"{shortened(before)} and is {shortened(value)}; put the former back, or begin anew"
+                )
 
     def save(self, state: State) -> None:
         """Write the parameters and running statistics of a state."""
@@ -129,24 +156,33 @@ def create(wanted: Path | None, name: str) -> Run:
     return Run(path, lock)
 
 
-def reopen(path: Path) -> tuple[Run, Config]:
-    """The run in a directory, to go on with it, and its configuration.
+def settings_of(path: Path, given: Config) -> Config:
+    """The configuration of the run in a directory, to go on with it where and as `given` says.
 
     Raises:
-        UserError: there is no run, it has ended, or another process is at it.
+        UserError: there is no run, or it has ended.
     """
     try:
-        settings = json.loads((path / "config.json").read_text())
-        config = Config(**settings | {"run_dir": path})
+        here = {name: getattr(given, name) for name in FREE - {"resume"}}
+        config = dataclasses.replace(from_json(parse_json((path / "config.json").read_bytes()), path), **here)
     except FileNotFoundError:
         raise UserError(f"--resume {path}: holds no config.json; name a directory that `jaxcnn train` made") from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         raise UserError(f"--resume {path}: config.json cannot be used ({error})") from None
     if (path / "summary.json").exists():
         raise UserError(f"--resume {path}: the run has ended; begin another, with more --epochs or another --seed")
+    return config
+
+
+def reopen(path: Path) -> Run:
+    """The run in a directory, to go on with it.
+
+    Raises:
+        UserError: another process is at it, or it cannot be written to.
+    """
     try:
         (path / "pictures").mkdir(exist_ok=True)
-        return Run(path, locked(path)), config
+        return Run(path, locked(path))
     except OSError as error:
         raise UserError(f"--resume {path}: cannot be written to ({error.strerror})") from None
 
@@ -170,10 +206,18 @@ def read_metrics(path: Path) -> list[Epoch]:
     epochs = []
     for line in path.read_text(errors="replace").splitlines() if path.exists() else []:
         try:
-            epochs.append(Epoch(**json.loads(line)))
-        except (ValueError, TypeError):
+            epochs.append(as_epoch(parse_json(line)))
+        except (ValueError, TypeError, OverflowError):
             break
     return epochs
+
+
+def as_epoch(found: Any) -> Epoch:
+    """A line of the metrics, every value of it a number."""
+    epoch = Epoch(**found)
+    if any(type(value) not in (int, float) for value in epoch):
+        raise TypeError
+    return Epoch(int(epoch.epoch), *map(float, epoch[1:]))
 
 
 def fresh(parent: Path, name: str) -> Path:
@@ -192,6 +236,7 @@ def described(data: DataSet) -> dict[str, Any]:
         "classes": data.classes,
         "training_examples": len(data.train.labels),
         "held_out_examples": len(data.test.labels),
+        "sha256": fingerprint(data),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -10,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 import tyro
 
 from jaxcnn.errors import UserError
+from jaxcnn.training.files import parse_json
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def described(path: Path) -> Found | None:
 
 def read_json(path: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(path.read_text())
+        found = parse_json(path.read_bytes())
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
@@ -84,14 +84,16 @@ def show(found: list[Found]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from jaxcnn.training.progress import plain
+
     table = Table("run", "network", "data", "epochs", "held-out accuracy", "best", "loss", "state", box=None)
     for run in found:
         last = run.epochs[-1] if run.epochs else None
         best = max((epoch.test_accuracy for epoch in run.epochs), default=None)
         table.add_row(
-            str(run.path), str(run.config.get("network")), Path(str(run.config.get("data"))).name,
-            f"{len(run.epochs)} of {run.config.get('epochs')}", number(last and last.test_accuracy), number(best),
-            number(last and last.test_loss), run.state,
+            plain(run.path), plain(run.config.get("network")), plain(Path(str(run.config.get("data"))).name),
+            plain(f"{len(run.epochs)} of {run.config.get('epochs')}"), number(last and last.test_accuracy),
+            number(best), number(last and last.test_loss), run.state,
         )  # fmt: skip
     console = Console()
     needed = console.measure(table, options=console.options.update(width=10_000)).maximum

@@ -1,15 +1,13 @@
-"""One step, one epoch, one prediction: everything that runs on the device.
-
-An epoch is one `lax.scan` over shuffled batches, so Python and the host are asked for nothing between two steps. All
-batches have one shape: the last one is filled up with examples from the beginning of the shuffled order, and a weight
-of zero keeps the filling out of the loss, out of its gradient and out of the accuracy:
+"""One step: loss, gradient, update.
 
     loss = sum_n weight_n loss_n / sum_n weight_n        nats, mean over the examples that count
 
-(Batch normalisation sees the filling: real examples, met a second time in their epoch.)
+A batch comes in one or more parts. The gradient of each is taken by itself and they are summed before the update, so a
+batch larger than memory takes one step as if it were there at once (but for batch normalisation, which normalises each
+part by itself).
 
-A step whose loss, gradients or new parameters are not all finite is not taken, nor is any after it in its epoch: the
-state that comes out is the last good one, and `Health` says where it went wrong. No step waits for the host to look.
+A step whose loss, gradients or new parameters are not all finite is told by its `Health`; nobody waits for the host to
+look.
 """
 
 from __future__ import annotations
@@ -22,15 +20,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Float32, Int32, UInt8
+from jaxtyping import Array, Bool, Float, Float32, Int32
 
 from jaxcnn.networks.network import Network
-from jaxcnn.training.config import Config
-from jaxcnn.training.data import Examples
+from jaxcnn.training import mixed
+from jaxcnn.training.batches import Batch, pixels
+from jaxcnn.training.config import Config, Precision
+from jaxcnn.training.mixed import Scaling
 
 Tree = Any  # nested dicts of arrays
 WARMUP_SHARE = 0.05
-PREDICTION_BATCH = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +40,9 @@ class Learner:
     layers: ModuleType  # jaxcnn.ops, or jaxcnn.reference for jax.grad's gradients
     optimiser: optax.GradientTransformation
     batch_size: int
+    parts: int = 1  # of a batch, whose gradients are taken one after the other
+    precision: Precision = "float32"
+    remat: bool = False  # see Network.apply
 
 
 class State(NamedTuple):
@@ -49,14 +51,7 @@ class State(NamedTuple):
     params: Tree
     statistics: Tree  # batch normalisation's running means and variances
     optimiser: optax.OptState
-
-
-class Batch(NamedTuple):
-    """Examples of one step."""
-
-    images: UInt8[Array, "n height width channels"]
-    labels: Int32[Array, " n"]
-    weights: Float32[Array, " n"]  # 1, or 0 for what fills up a last partial batch
+    scaling: Scaling | tuple[()] = ()  # float16's
 
 
 class Health(NamedTuple):
@@ -73,7 +68,7 @@ class Health(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Over the examples of an epoch, each judged just before the step it takes part in."""
+    """Over examples, each judged just before the step it takes part in."""
 
     loss: Float32[Array, ""]  # nats
     correct: Float32[Array, ""]
@@ -97,105 +92,80 @@ def make_optimiser(config: Config, steps: int) -> optax.GradientTransformation:
 
 def initial_state(learner: Learner, key: Array, image_shape: tuple[int, ...]) -> State:
     """Parameters drawn with `key`, statistics and optimiser at rest."""
-    params = learner.network.init(key, image_shape)
-    return State(params, learner.network.init_state(image_shape), learner.optimiser.init(params))
-
-
-def pixels(images: UInt8[Array, "n height width channels"]) -> Float32[Array, "n height width channels"]:
-    """Bytes as numbers from 0 to 1."""
-    return images.astype(jnp.float32) / 255
-
-
-def shuffled(key: Array, examples: int, batch_size: int) -> tuple[Int32[Array, "steps n"], Float32[Array, "steps n"]]:
-    """A random order of the examples as rows of one length, and the weight of each place.
-
-    >>> order, weights = shuffled(jax.random.key(0), 5, 3)
-    >>> sorted(order.ravel()[:5].tolist()), weights.tolist()
-    ([0, 1, 2, 3, 4], [[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]])
-    """
-    steps = -(-examples // batch_size)
-    order = jax.random.permutation(key, jnp.arange(examples, dtype=jnp.int32))
-    weights = (jnp.arange(steps * batch_size) < examples).astype(jnp.float32)
-    return jnp.resize(order, (steps, batch_size)), weights.reshape(steps, batch_size)
+    params, statistics = learner.network.init(key, image_shape), learner.network.init_state(image_shape)
+    return State(params, statistics, learner.optimiser.init(params), mixed.first_scaling(learner.precision))
 
 
 def batch_loss(
-    params: Tree, statistics: Tree, batch: Batch, key: Array, *, network: Network, layers: ModuleType
+    params: Tree,
+    statistics: Tree,
+    batch: Batch,
+    key: Array,
+    *,
+    network: Network,
+    layers: ModuleType,
+    total: Array | None = None,
+    precision: Precision = "float32",
+    remat: bool = False,
 ) -> tuple[Float[Array, ""], tuple[Tree, Sums, Float[Array, "n classes"]]]:
-    """Mean cross entropy of the examples that count, in nats; beside it new statistics, sums and logits."""
-    logits, statistics = network.apply(params, pixels(batch.images), statistics, training=True, key=key, ops=layers)
+    """Mean cross entropy of the examples that count, in nats; beside it new statistics, sums and logits.
+
+    `total` is the weight that the mean divides by, where the batch is a part of another.
+    """
+    x, params = mixed.cast((pixels(batch.images), params), precision)
+    logits, statistics = network.apply(params, x, statistics, training=True, key=key, ops=layers, remat=remat)
+    logits = mixed.wide(logits)
     losses = layers.softmax_cross_entropy(logits, batch.labels)  # [n]
     correct = jnp.argmax(logits, axis=-1) == batch.labels  # [n]
     sums = Sums(batch.weights @ losses, batch.weights @ correct.astype(jnp.float32))
-    return sums.loss / batch.weights.sum(), (statistics, sums, logits)
+    return sums.loss / (batch.weights.sum() if total is None else total), (statistics, sums, logits)
+
+
+def gradient_of_part(
+    learner: Learner, state: State, statistics: Tree, batch: Batch, key: Array, total: Array
+) -> tuple[Tree, Sums, Tree]:
+    """New statistics, sums, and what a part of a batch adds to the gradient of the batch's mean loss."""
+    scale = mixed.scale_of(state.scaling)
+
+    def scaled_loss(params: Tree) -> tuple[Array, tuple[Tree, Sums]]:
+        loss, (new_statistics, sums, _) = batch_loss(
+            params, statistics, batch, key, network=learner.network, layers=learner.layers, total=total,
+            precision=learner.precision, remat=learner.remat,
+        )  # fmt: skip
+        return loss * scale, (new_statistics, sums)
+
+    gradients, (new_statistics, sums) = jax.grad(scaled_loss, has_aux=True)(state.params)
+    return new_statistics, sums, jax.tree.map(lambda gradient: gradient / scale, gradients)
+
+
+def gradient_of_batch(learner: Learner, state: State, batch: Batch, key: Array) -> tuple[Tree, Sums, Tree]:
+    """New statistics, sums, and the gradient of the mean loss of a batch `[parts, n, ...]`."""
+    total = batch.weights.sum()
+    if learner.parts == 1:
+        return gradient_of_part(learner, state, state.statistics, jax.tree.map(lambda a: a[0], batch), key, total)
+
+    def add(carry: tuple[Tree, Sums, Tree], turn: tuple[Array, Batch]) -> tuple[tuple[Tree, Sums, Tree], None]:
+        (statistics, *behind), (number, part) = carry, turn
+        statistics, *more = gradient_of_part(learner, state, statistics, part, jax.random.fold_in(key, number), total)
+        return (statistics, *jax.tree.map(jnp.add, behind, more)), None
+
+    start = state.statistics, Sums(jnp.float32(0), jnp.float32(0)), jax.tree.map(jnp.zeros_like, state.params)
+    return jax.lax.scan(add, start, (jnp.arange(learner.parts), batch))[0]
 
 
 def step(learner: Learner, state: State, batch: Batch, key: Array) -> tuple[State, Sums, Health]:
-    """The state after one batch, whether or not it is a good one."""
-    loss_and_gradients = jax.value_and_grad(batch_loss, has_aux=True)
-    (loss, (statistics, sums, _)), gradients = loss_and_gradients(
-        state.params, state.statistics, batch, key, network=learner.network, layers=learner.layers
-    )
+    """The state after one batch `[parts, n, ...]`, whether or not it is a good one."""
+    statistics, sums, gradients = gradient_of_batch(learner, state, batch, key)
     updates, optimiser = learner.optimiser.update(gradients, state.optimiser, state.params)
     params = optax.apply_updates(state.params, updates)
-    health = Health(jnp.int32(0), loss, finite_leaves(gradients), finite_leaves(params))
-    return State(params, statistics, optimiser), sums, health
-
-
-@partial(jax.jit, static_argnames="learner", donate_argnames="state")
-def epoch(learner: Learner, state: State, examples: Examples, key: Array) -> tuple[State, Sums, Health]:
-    """One pass over all examples in an order drawn with `key`.
-
-    Args:
-        state: given up; its memory holds the result.
-        key: the epoch's own; orders the examples, and draws what dropout needs.
-    """
-    order_key, step_key = jax.random.split(key)
-    order, weights = shuffled(order_key, len(examples.labels), learner.batch_size)  # [steps, batch]
-
-    def advance(
-        carry: tuple[State, Sums, Health], turn: tuple[Array, Array]
-    ) -> tuple[tuple[State, Sums, Health], None]:
-        state, sums, health = carry
-        chosen, weight = turn
-        batch = Batch(examples.images[chosen], examples.labels[chosen], weight)
-        new_state, new_sums, tried = step(learner, state, batch, jax.random.fold_in(step_key, health.taken))
-        alive, is_good = health.is_good, tried.is_good & health.is_good
-        tried = tried._replace(taken=health.taken + is_good)
-        return (
-            where(is_good, new_state, state),
-            where(is_good, Sums(*jax.tree.map(jnp.add, sums, new_sums)), sums),
-            where(alive, tried, health),
-        ), None
-
-    good = finite_leaves(state.params)
-    start = state, Sums(jnp.float32(0), jnp.float32(0)), Health(jnp.int32(0), jnp.float32(0), good, good)
-    return jax.lax.scan(advance, start, (order, weights))[0]
-
-
-def batch_at(learner: Learner, examples: Examples, key: Array, number: int) -> tuple[Batch, Array]:
-    """The batch that step `number` of the epoch with this key takes, and that step's own key; -1 is the last step."""
-    order_key, step_key = jax.random.split(key)
-    order, weights = shuffled(order_key, len(examples.labels), learner.batch_size)  # [steps, batch]
-    chosen = order[number]
-    batch = Batch(examples.images[chosen], examples.labels[chosen], weights[number])
-    return batch, jax.random.fold_in(step_key, number % len(order))
-
-
-@partial(jax.jit, static_argnames="learner")
-def predict(
-    learner: Learner, state: State, images: UInt8[Array, "n height width channels"]
-) -> Float[Array, "n classes"]:
-    """Logits of images, with running statistics and without dropout, a batch at a time."""
-    count = len(images)
-    steps = -(-count // PREDICTION_BATCH)
-    rows = jnp.resize(jnp.arange(count), (steps, PREDICTION_BATCH))
-
-    def logits(chosen: Int32[Array, " n"]) -> Float[Array, "n classes"]:
-        return learner.network.apply(state.params, pixels(images[chosen]), state.statistics, ops=learner.layers)[0]
-
-    found = jax.lax.map(logits, rows)  # [steps, batch, classes]
-    return found.reshape(steps * PREDICTION_BATCH, -1)[:count]
+    finite = finite_leaves(gradients)
+    skipped = mixed.overflowed(state.scaling, finite.all())
+    new = State(params, statistics, optimiser)
+    if isinstance(state.scaling, Scaling):
+        kept = where(skipped, state._replace(scaling=()), new)
+        new = kept._replace(scaling=mixed.moved(state.scaling, finite.all()))
+    loss = sums.loss / batch.weights.sum()
+    return new, sums, Health(jnp.int32(0), loss, finite | skipped, finite_leaves(new.params))
 
 
 def finite_leaves(tree: Tree) -> Bool[Array, " leaves"]:
@@ -203,5 +173,5 @@ def finite_leaves(tree: Tree) -> Bool[Array, " leaves"]:
     return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)])
 
 
-def where(condition: Bool[Array, ""], new: Tree, old: Tree) -> Tree:
+def where(condition: Bool[Array, ""] | bool, new: Tree, old: Tree) -> Tree:
     return jax.tree.map(partial(jnp.where, condition), new, old)

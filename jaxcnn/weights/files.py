@@ -44,7 +44,7 @@ def load(path: Path, network: Network, input_shape: Shape, dtype: Any = np.float
     leaves: dict[bool, dict[str, np.ndarray]] = {True: {}, False: {}}
     for name, tensor in expected.items():
         check(path, name, arrays[name], tensor.shape if is_ours else tensor.torch_shape)
-        array = arrays[name].astype(dtype)
+        array = converted(path, name, arrays[name], dtype)
         leaves[tensor.is_learnt][tensor.path] = array if is_ours else tensor.from_torch(array)
     return nested(leaves[True]), nested(leaves[False])
 
@@ -86,8 +86,8 @@ def read(path: Path) -> Arrays:
         raise UserError(f"{path}: no such file; name weights in .safetensors or .pth")
     if path.suffix == ".safetensors":
         try:
-            return load_file(path)
-        except (SafetensorError, OSError, KeyError) as error:
+            return {name: widened(array) for name, array in load_file(path).items()}
+        except (SafetensorError, OSError, KeyError, AttributeError) as error:  # the last: numpy has no such dtype
             raise UserError(f"{path}: is no whole .safetensors file ({error}); fetch or write it again") from error
     if is_pytorch(path):
         return read_pytorch(path)
@@ -95,7 +95,7 @@ def read(path: Path) -> Arrays:
 
 
 def read_pytorch(path: Path) -> Arrays:
-    """The tensors of a state dict that PyTorch saved; half precision is widened."""
+    """The tensors of a state dict that PyTorch saved; half precision of 8 exponent bits is widened."""
     torch = import_torch(path)
     try:
         with warnings.catch_warnings():
@@ -112,6 +112,11 @@ def read_pytorch(path: Path) -> Arrays:
     return {
         name: (entry.float() if entry.dtype == torch.bfloat16 else entry).numpy() for name, entry in entries.items()
     }
+
+
+def widened(array: np.ndarray) -> np.ndarray:
+    """bfloat16, which numpy does not count among floating-point numbers, as float32."""
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
 def is_pytorch(path: Path) -> bool:
@@ -148,6 +153,15 @@ def check(path: Path, name: str, array: np.ndarray, shape: Shape) -> None:
     if not np.isfinite(array).all():
         count = array.size - np.count_nonzero(np.isfinite(array))
         raise UserError(f"{path}: {name} has {count:,} of {array.size:,} numbers that are not finite")
+
+
+def converted(path: Path, name: str, array: np.ndarray, dtype: Any) -> np.ndarray:
+    """The numbers in another dtype, if it can hold them."""
+    with np.errstate(over="ignore"):
+        found = array.astype(dtype)
+    if not np.isfinite(found).all():
+        raise UserError(f"{path}: {name} has a number of size {np.abs(array).max():.3g}, too large for {found.dtype}")
+    return found
 
 
 def first_line(error: Exception) -> str:

@@ -7,7 +7,9 @@ import pytest
 
 from jaxcnn.agreement import check
 from jaxcnn.agreement.gallery.rules import with_rule
+from jaxcnn.agreement.meshes import WAY_ROUND
 from jaxcnn.agreement.transformations import FORWARD_MODE
+from jaxcnn.ops.rule import rule
 
 X, W = (np.float32(np.random.default_rng(i).standard_normal(s)) for i, s in enumerate([(4, 3), (3, 2)]))
 
@@ -17,21 +19,51 @@ def matrix(hand, auto, *args):
     return {r["mode"]: r for r in report.records if r["group"] in ("transformation", "determinism")}
 
 
+def layer(x, w):
+    return jnp.tanh(x @ w)
+
+
+def layer_backward(kept, dy):
+    (x, w), y = kept
+    dz = dy * (1 - y * y)
+    return dz @ w.T, x.T @ dz
+
+
+ROWS = (
+    "jit = eager", "vmap 0", "vmap 1", "vmap over dy", "grad of vmap", "remat", "scan", "second order", "export",
+    "Auto mesh", "Explicit mesh", "shard_map", "repeated call",
+)  # fmt: skip
+ON_A_MESH = ("Explicit mesh", "shard_map")
+
+
 @pytest.fixture(scope="module")
 def rows():
-    hand = with_rule(
-        lambda x, w: jnp.tanh(x @ w), lambda a, y, dy: ((dy * (1 - y * y)) @ a[1].T, a[0].T @ (dy * (1 - y * y)))
-    )
-    return matrix(hand, lambda x, w: jnp.tanh(x @ w), X, W)
+    return matrix(rule(layer, layer_backward, lambda arrays, y: (arrays, y)), layer, X, W)
 
 
-@pytest.mark.parametrize(
-    "row",
-    ["jit = eager", "vmap 0", "vmap 1", "vmap over dy", "grad of vmap", "remat", "scan", "second order", "export",
-     "sharded jit", "repeated call"],
-)  # fmt: skip
+@pytest.fixture(scope="module")
+def plain_rows():
+    return matrix(with_rule(layer, lambda a, y, dy: layer_backward((a, y), dy)), layer, X, W)
+
+
+@pytest.mark.parametrize("row", ROWS)
 def test_a_right_rule_agrees_in_every_row(rows, row):
     assert rows[row]["verdict"] in ("exact", "agree")
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_plain_custom_vjp_is_unsupported_on_a_mesh_with_the_way_round(plain_rows, row):
+    assert plain_rows[row]["verdict"] in (("unsupported",) if row in ON_A_MESH else ("exact", "agree"))
+    assert (WAY_ROUND[row] in plain_rows[row]["note"]) if row in ON_A_MESH else row not in WAY_ROUND
+
+
+def test_a_rule_that_does_not_sum_over_devices_disagrees_under_shard_map():
+    def backward(args, y, dy):
+        dx, dw = layer_backward((args, y), dy)
+        axes = tuple(jax.typeof(dw).manual_axis_type.varying)
+        return dx, jax.lax.pmean(dw, axes) if axes else dw
+
+    assert matrix(with_rule(layer, backward), layer, X, W)["shard_map"]["verdict"] == "disagree"
 
 
 def test_forward_mode_is_unsupported_with_the_way_round(rows):

@@ -4,6 +4,7 @@ A row of the table is a function, its arrays with a batch axis, and its paramete
 functions are compiled as users compile them, and once not at all.
 """
 
+import re
 from functools import partial
 
 import jax
@@ -139,11 +140,46 @@ def test_shard_map_over_two_devices(name):
     same(got, want)
 
 
-@pytest.mark.parametrize("name", ["conv", "conv-groups", "conv-depthwise", "max_pool", "dense", "batch_norm"])
-def test_jit_with_a_sharded_batch(name):
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit], ids=["Auto", "Explicit"])
+@every_layer
+def test_jit_with_a_sharded_batch(name, kind):
+    """The same numbers; on a mesh with explicit axes each gradient lies as its primal does."""
+    function, arrays, batched, dy = row(name)
+    mesh = jax.make_mesh((2,), ("batch",), axis_types=(kind,))
+    split, whole = NamedSharding(mesh, P("batch")), NamedSharding(mesh, P())
+    places = [split if i < batched else whole for i in range(len(arrays))]
+    compiled = quick_jit(partial(value_and_gradients, function))
+    with jax.set_mesh(mesh):
+        y, *gradients = compiled(jax.device_put(arrays, places), jax.device_put(dy, split))
+    same([y, *gradients], compiled(arrays, dy))
+    if kind is AxisType.Explicit:
+        assert all(g.sharding.is_equivalent_to(p, g.ndim) for g, p in zip(gradients, places, strict=True))
+
+
+@pytest.mark.parametrize("name", ["conv", "conv-depthwise", "max_pool", "dense", "softmax_cross_entropy", "batch_norm"])
+def test_a_second_derivative_on_a_mesh_with_explicit_axes(name):
+    function, arrays, batched, dy = row(name)
+    mesh = jax.make_mesh((2,), ("batch",), axis_types=(AxisType.Explicit,))
+    split, whole = NamedSharding(mesh, P("batch")), NamedSharding(mesh, P())
+
+    @quick_jit
+    def second(arrays, dy):
+        return jax.vjp(lambda arrays: value_and_gradients(function, arrays, dy)[1], arrays)[1](arrays[0])[0]
+
+    placed = jax.device_put(arrays, [split if i < batched else whole for i in range(len(arrays))])
+    with jax.set_mesh(mesh):
+        got = second(placed, jax.device_put(dy, split))
+    same(got, second(arrays, dy))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_batch_on_two_devices_stays_where_it_is(name):
+    """Nothing but sums over the batch goes over the network: no part of a batch is gathered."""
     function, arrays, batched, dy = row(name)
     mesh = jax.make_mesh((2,), ("batch",), axis_types=(AxisType.Auto,))
     split, whole = NamedSharding(mesh, P("batch")), NamedSharding(mesh, P())
-    placed = [jax.device_put(a, split if i < batched else whole) for i, a in enumerate(arrays)]
-    compiled = jax.jit(partial(value_and_gradients, function))
-    same(compiled(placed, jax.device_put(dy, split)), compiled(arrays, dy))
+    places = [split if i < batched else whole for i in range(len(arrays))]
+    with jax.set_mesh(mesh):
+        inputs = jax.device_put(arrays, places), jax.device_put(dy, split)
+        program = quick_jit(partial(value_and_gradients, function)).lower(*inputs).compile().as_text()
+    assert not {"all-gather", "all-to-all", "collective-permute"} & set(re.findall(r"[a-z]+(?:-[a-z]+)+", program))

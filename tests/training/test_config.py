@@ -15,6 +15,8 @@ REFUSED = [
     ({"epochs": 0}, "--epochs 0: must be at least 1"),
     ({"batch_size": -3}, "--batch-size -3: must be at least 1"),
     ({"per_class": 0}, "--per-class 0: must be at least 1"),
+    ({"epochs": 2**31}, "--epochs 2147483648: must be at most 2147483647"),
+    ({"batch_size": 10**30}, f"--batch-size {10**30}: must be at most 2147483647"),
     ({"learning_rate": 0.0}, "--learning-rate 0.0: must be a positive finite number"),
     ({"learning_rate": float("nan")}, "--learning-rate nan"),
     ({"clip_norm": -1.0}, "--clip-norm -1.0"),

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from jaxcnn.training.gradients import Leaf
 from jaxcnn.training.run import Run, read_metrics
 from tests.training import tiny
 from tests.training.files import striped_set, write_folder
+from tests.training.programs import start
 
 
 @pytest.fixture(scope="module")
@@ -144,22 +144,8 @@ def test_a_full_disk_ends_a_run_in_one_sentence_and_loses_nothing(folder, tmp_pa
     assert (tmp_path / "run" / "checkpoints" / "epoch-00001.json").exists()
 
 
-SCRIPT = """
-import sys
-from jaxcnn.networks import NAMED, Named
-from tests.training import tiny
-NAMED["tiny"] = Named(tiny.network, tiny.SHAPE)
-from jaxcnn.cli import command_line
-sys.argv[0] = "jaxcnn"
-command_line()
-"""
-
-
 def launch(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, *map(str, arguments)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-        text=True, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+    return start("tests.training.tiny_program", *arguments, stdout=subprocess.DEVNULL)
 
 
 def finished(process):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxcnn.training.files import replace, write_csv
+from jaxcnn.training.files import parse_json, replace, write_csv
 
 
 @pytest.mark.parametrize("step", ["write", "fsync"])
@@ -31,3 +31,11 @@ def test_nothing_is_left_beside_a_file_that_was_written(tmp_path):
 def test_a_table_has_its_header_first(tmp_path):
     write_csv(tmp_path / "table.csv", ("a", "b"), [(1, 2.5)])
     assert (tmp_path / "table.csv").read_text().splitlines() == ["a,b", "1,2.5"]
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"a":' * 100_000, "{", "", b"\xff"], ids=["[", "{", "cut", "none", "byte"]
+)
+def test_what_is_no_json_is_a_value_error(text):
+    with pytest.raises(ValueError, match=r"."):
+        parse_json(text)

@@ -7,14 +7,14 @@ import optax
 import pytest
 
 import jaxcnn.ops
+from jaxcnn.training.batches import batch_at
 from jaxcnn.training.gradients import compare, compare_leaf, look
-from jaxcnn.training.step import batch_at
 from tests.training import tiny
 from tests.training.files import stripes
 
 KEY = jax.random.key(0)
 LEARNER = tiny.learner(optax.sgd(0.1))
-BATCH = batch_at(LEARNER, stripes(13), KEY, -1)  # five examples that count, three that do not
+BATCH = batch_at(stripes(13), LEARNER.batch_size, KEY, -1)  # five examples that count, three that do not
 
 
 def test_the_difference_is_relative_to_the_automatic_gradient():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from jaxcnn import networks
+from jaxcnn.errors import UserError
 from jaxcnn.training.config import Config
 from jaxcnn.training.loop import diagnosis, leaf_names, make_keys, make_learner, train
 from jaxcnn.training.step import Health, initial_state
@@ -91,3 +92,12 @@ def test_the_first_bad_parameter_is_named(loss, gradients, params, message):
 def test_parameters_are_named_in_the_order_in_which_an_image_meets_them():
     network = networks.serial(zeta=networks.conv(2, 3), flat=networks.flatten(), alpha=networks.dense(2))
     assert leaf_names(network, (5, 5, 1)) == ["zeta/kernel", "zeta/bias", "alpha/kernel", "alpha/bias"]
+
+
+def test_a_batch_is_never_larger_than_the_set():
+    assert make_learner(Config(batch_size=2**31 - 1), tiny.network(), 50).batch_size == 50
+
+
+def test_more_steps_than_can_be_counted_are_refused():
+    with pytest.raises(UserError, match="--epochs 2147483647: are 4294967294 steps; choose fewer"):
+        make_learner(Config(epochs=2**31 - 1), tiny.network(), 50)

@@ -41,3 +41,8 @@ def test_a_path_is_never_cut_off(capsys, monkeypatch):
     path = "/".join(["a-long-name-of-a-folder"] * 5)
     results({"results": path}, {})
     assert path in capsys.readouterr().out
+
+
+def test_a_path_may_look_like_markup(capsys):
+    results({"results": "runs/[/red]"}, {})
+    assert "runs/[/red]" in capsys.readouterr().out

@@ -11,8 +11,9 @@ from safetensors.numpy import load_file
 
 from jaxcnn.errors import UserError
 from jaxcnn.training.config import Config
+from jaxcnn.training.data import fingerprint
 from jaxcnn.training.metrics import Epoch
-from jaxcnn.training.run import create, environment, fresh, read_metrics, reopen
+from jaxcnn.training.run import create, environment, fresh, read_metrics, reopen, settings_of
 from jaxcnn.training.step import State
 from tests.training.files import striped_set
 
@@ -38,6 +39,7 @@ def test_what_is_known_before_the_first_step_is_written(run):
         "classes": list("0123456789"),
         "training_examples": 50,
         "held_out_examples": 20,
+        "sha256": fingerprint(striped_set(50, 20)),
     }
     found = json.loads((run.path / "environment.json").read_text())
     assert found["jax"] == jax.__version__
@@ -99,6 +101,7 @@ def test_a_run_that_is_gone_on_with_has_what_its_checkpoint_has_and_no_more(run)
     with (run.path / "metrics.jsonl").open("a") as lines:
         lines.write(json.dumps(EPOCHS[1]._replace(epoch=3)._asdict()) + '\n{"epoch": 4, "tr')
     state, epochs = run.reached(STATE, refused=pytest.fail)
+    run.rewind(epochs)
     assert epochs == read_metrics(run.path / "metrics.jsonl") == EPOCHS
     assert len((run.path / "metrics.csv").read_text().splitlines()) == 3
     np.testing.assert_array_equal(state.params["conv1"]["kernel"], STATE.params["conv1"]["kernel"])
@@ -107,7 +110,6 @@ def test_a_run_that_is_gone_on_with_has_what_its_checkpoint_has_and_no_more(run)
 def test_a_run_without_checkpoints_begins_again(run):
     (run.path / "metrics.jsonl").write_text(json.dumps(EPOCHS[0]._asdict()) + "\n")
     assert run.reached(STATE, refused=pytest.fail) == (STATE, [])
-    assert read_metrics(run.path / "metrics.jsonl") == []
 
 
 def test_metrics_that_are_missing_are_said_so(run):
@@ -121,8 +123,13 @@ def test_one_process_at_a_time(run):
     with pytest.raises(UserError, match=f"process {os.getpid()} is training there"):
         reopen(run.path)
     os.close(run.lock)
-    again, config = reopen(run.path)
-    assert (again.path, config.per_class, config.run_dir) == (run.path, 5, run.path)
+    assert reopen(run.path).path == run.path
+
+
+def test_a_run_goes_on_with_its_own_settings_where_it_is_told_to(run):
+    config = settings_of(run.path, Config(resume=run.path, devices=2, dashboard=True))
+    assert (config.per_class, config.run_dir, config.resume) == (5, run.path, None)
+    assert (config.devices, config.dashboard) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -134,10 +141,20 @@ def test_what_is_no_run_cannot_be_gone_on_with(tmp_path, content, message):
     if content is not None:
         (tmp_path / "config.json").write_text(content)
     with pytest.raises(UserError, match=message):
-        reopen(tmp_path)
+        settings_of(tmp_path, Config(resume=tmp_path))
 
 
 def test_a_run_that_has_ended_is_not_gone_on_with(run):
     run.write_json("summary.json", {})
     with pytest.raises(UserError, match="the run has ended"):
-        reopen(run.path)
+        settings_of(run.path, Config(resume=run.path))
+
+
+@pytest.mark.parametrize(
+    "value", ['"1.0"', "null", "true", "[]", "9" * 400], ids=["text", "null", "true", "list", "huge"]
+)
+def test_metrics_end_where_a_value_is_no_number(run, value):
+    run.record(EPOCHS[0], STATE)
+    with (run.path / "metrics.jsonl").open("a") as lines:
+        lines.write(json.dumps(EPOCHS[1]._asdict()).replace("1.25", value) + "\n")
+    assert read_metrics(run.path / "metrics.jsonl") == EPOCHS[:1]

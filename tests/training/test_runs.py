@@ -50,3 +50,14 @@ def test_the_picture_and_its_numbers(folder, tmp_path):
 def test_where_there_is_no_run_it_is_said(folder, name, message):
     with pytest.raises(UserError, match=message):
         runs(Runs((folder / name,)))
+
+
+def test_names_are_shown_as_they_are_and_command_no_terminal(tmp_path, capsys):
+    run = tmp_path / "[red]run[/blue]"
+    make(run, [0.5])
+    (run / "config.json").write_text(json.dumps({"network": "a\x1b[2Jb\ud800", "data": "[bold]"}))
+    assert runs(Runs((run,))) == 0
+    shown = capsys.readouterr().out
+    assert "[red]run[/blue]" in shown
+    assert "a?[2Jb?" in shown
+    assert "[bold]" in shown

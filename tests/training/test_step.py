@@ -9,8 +9,10 @@ import optax
 import pytest
 
 from jaxcnn import networks, ops
+from jaxcnn.training.batches import Batch, batch_at, shuffled
 from jaxcnn.training.config import Config
-from jaxcnn.training.step import Batch, batch_at, batch_loss, epoch, initial_state, make_optimiser, predict, shuffled
+from jaxcnn.training.epoch import epoch, predict
+from jaxcnn.training.step import batch_loss, initial_state, make_optimiser
 from tests.training import tiny
 from tests.training.files import stripes
 
@@ -52,7 +54,7 @@ def test_an_epoch_is_its_steps_one_by_one_the_last_one_partial(momentum):
     params, rule = state.params, state.optimiser
     losses = []
     for number, size in enumerate((8, 8, 5)):
-        batch, _ = batch_at(momentum, EXAMPLES, KEY, number)
+        batch, _ = batch_at(EXAMPLES, 8, KEY, number)
         assert batch.weights.sum() == size
         images, labels = batch.images[:size], batch.labels[:size]
         loss, gradient = gradient_of_mean(params, momentum.network, images, labels)
@@ -92,7 +94,7 @@ def test_epochs_are_shuffled_differently():
 def test_a_bad_step_is_not_taken_and_none_after_it():
     learner = tiny.learner(optax.sgd(1e36))  # with what the first step leaves, the second overflows
     params = tiny.state(learner).params
-    batch, _ = batch_at(learner, EXAMPLES, KEY, 0)
+    batch, _ = batch_at(EXAMPLES, 8, KEY, 0)
     gradient = gradient_of_mean(params, learner.network, batch.images, batch.labels)[1]
     state, sums, health = epoch(learner, tiny.state(learner), EXAMPLES, KEY)
     assert health.taken == 1

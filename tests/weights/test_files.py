@@ -1,18 +1,22 @@
 """Tests of weights files: what is read and written, and every way in which a file is refused."""
 
+import json
 import sys
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from jaxcnn import networks
 from jaxcnn.errors import UserError
 from jaxcnn.networks import flat, resnet_small
 from jaxcnn.weights import load, save, tensors
 
 SHAPE = (8, 8, 1)
 NETWORK = resnet_small(8, width=4)
+ONE = networks.serial(conv1=networks.conv(1, 1, bias=None))
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +81,10 @@ nan[1, 0, 2, 2] = np.nan
         ({"conv1__weight": nan}, r"conv1\.weight has 1 of 36 numbers that are not finite"),
         ({"bn1__running_var": np.full(4, np.inf, np.float32)}, r"bn1\.running_var has 4 of 4 numbers"),
         ({"fc__bias": np.ones(10, np.int32)}, r"fc\.bias holds int32, not floating-point numbers"),
+        ({"fc__bias": np.full(10, 1e300)}, r"fc\.bias has a number of size 1e\+300, too large for float32"),
         ({"fc__bias": None, "fc__weight": None}, r"lacks fc\.weight, fc\.bias;"),
     ],
-    ids=["missing", "extra", "wrong shape", "nan", "infinite", "integers", "two missing"],
+    ids=["missing", "extra", "wrong shape", "nan", "infinite", "integers", "too large", "two missing"],
 )
 def test_a_tensor_that_does_not_fit_is_named(tensors, message, path):
     with pytest.raises(UserError, match=message):
@@ -100,6 +105,22 @@ def test_a_damaged_file_is_one_sentence(length, path):
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(UserError, match=r"w\.safetensors: is no whole \.safetensors file"):
         load(path, NETWORK, SHAPE)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "message"), [("F8_E4M3", "is no whole .safetensors file .*float8_e4m3fn"), ("U8", "holds uint8, not")]
+)
+def test_numbers_of_another_kind_are_named(path, dtype, message):
+    head = json.dumps({"conv1/kernel": {"dtype": dtype, "shape": [1, 1, 1, 1], "data_offsets": [0, 1]}}).encode()
+    path.write_bytes(len(head).to_bytes(8, "little") + head + b"\x38")
+    with pytest.raises(UserError, match=message):
+        load(path, ONE, (1, 1, 1))
+
+
+def test_bfloat16_is_widened(tmp_path):
+    save_file({"conv1/kernel": np.full((1, 1, 1, 1), 1.5, jnp.bfloat16)}, tmp_path / "w.safetensors")
+    kernel = load(tmp_path / "w.safetensors", ONE, (1, 1, 1))[0]["conv1"]["kernel"]
+    assert (kernel.dtype, kernel.item()) == (np.float32, 1.5)
 
 
 def test_other_files_are_refused(path, leaves, tmp_path):

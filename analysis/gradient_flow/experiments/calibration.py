@@ -111,7 +111,7 @@ def network_rows(networks_each: int) -> list[Entry]:
         x = jax.random.normal(jax.random.key(5), (16 if is_trained else 1, *shape), jnp.float32)
         expected = predict(network, None, np.asarray(x), training=is_trained)
         layers = [site.path for site in network.sites(shape)]
-        for column, layer in (("forward", layers[-1]), ("backward", layers[0])):
+        for column, layer in (("forward", layers[-1]), ("backward", layers[0]), ("kernel_gradient", layers[0])):
             logs = []
             for _ in range(networks_each):
                 seed += 1

@@ -57,8 +57,10 @@ def run(quick: bool) -> Outcome:
     ):
         losses, norms = train(optimiser, steps)
         curves[words] = (losses, norms)
-        left.plot(np.arange(1, steps + 1), smooth(losses), color=colour, label=words)
-        right.plot(np.arange(1, steps + 1), norms, color=colour, label=words, linewidth=0.9)
+        left.plot(np.arange(1, steps + 1), smooth(losses), color=colour, label=words, marker=".", markersize=3)
+        right.plot(np.arange(1, steps + 1), norms, color=colour, label=words, linewidth=0.9, marker=".", markersize=3)
+    for ax in (left, right):
+        ax.set_xscale("log")  # without clipping all is over within a few steps
     left.axhline(np.log(10), color="0.5", linestyle="--", linewidth=1, label="chance, ln 10")
     pictures.named(
         left,

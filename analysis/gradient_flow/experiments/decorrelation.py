@@ -44,17 +44,25 @@ def run(quick: bool) -> Outcome:
     left.plot(layers[3:], 9 * np.pi**2 / 2 / layers[3:] ** 2.0, "--", color="0.5", label="9π² / (2 l²)")
     pictures.named(left, "Signals of two inputs become alike", "layer", "1 - cosine of the signals")
     pictures.predicted(right, layers, gradients, label="predicted Π (1 - θ/π)", colour=pictures.COLOURS[1])
-    pictures.measured(right, layers, found.backward_cosine, label="measured", colour=pictures.COLOURS[1])
+    mean, error = found.backward_cosine.mean(axis=0), found.backward_cosine.std(axis=0, ddof=1) / networks**0.5
+    words = f"mean of {networks} networks ± 2 standard errors"
+    right.errorbar(
+        layers, mean, 2 * error, fmt="o", color=pictures.COLOURS[1], markersize=3, linewidth=0.8, label=words
+    )
     right.plot(layers, 2.0 ** -(depth - layers), "--", color="0.5", label="2^-l, if masks were independent")
-    pictures.named(right, "Their gradients become unlike towards the input", "layer", "cosine of the gradients")
-    right.set_ylim(gradients.min() / 3, 1.5)
+    pictures.named(
+        right,
+        "Their gradients become unlike towards the input",
+        "layer",
+        "cosine of the gradients",
+        legend="upper left",
+    )
+    right.set_ylim(gradients.min() / 3, 30)  # room for the legend
     rows = list(
         zip(layers, signals, found.forward_cosine.mean(0), gradients, found.backward_cosine.mean(0), strict=True)
     )
-    ends = found.backward_cosine[:, 0]
-    error = ends.std(ddof=1) / networks**0.5
     says = (
-        f"Back through {depth} layers the gradients' cosine is {ends.mean():.3f} ± {error:.3f} "
+        f"Back through {depth} layers the gradients' cosine is {mean[0]:.3f} ± {error[0]:.3f} "
         f"(predicted {gradients[0]:.3f})."
     )
     return Outcome(

@@ -78,7 +78,11 @@ def passes(
 
 
 def smooth(losses: Float[np.ndarray, " steps"], width: int = 20) -> Float[np.ndarray, " steps"]:
-    """A running mean over so many steps."""
+    """A running mean over so many steps.
+
+    >>> smooth(np.array([1.0, 3.0, 5.0]), width=2).tolist()
+    [1.0, 2.0, 4.0]
+    """
     sums = np.cumsum(np.insert(losses, 0, 0.0))
     starts = np.maximum(np.arange(len(losses)) + 1 - width, 0)
     ends = np.arange(len(losses)) + 1

@@ -35,7 +35,7 @@ def run(quick: bool) -> Outcome:
         final[words] = dead[-1].mean()
         rows += [(f"training, {words}", step, "", dead[step].mean(), losses[step]) for step in range(steps)]
     pictures.named(middle, f"Steps of Adam at {RATE}: units die", "step", "share of dead units", is_log=False)
-    pictures.named(right, "and the loss they leave", "step", "cross entropy (nats)")
+    pictures.named(right, "and the loss meanwhile", "step", "cross entropy (nats)")
     says = (
         "Born dead as predicted; of the units trained with too large steps "
         + ", ".join(f"{share:.0%} are dead with {words}" for words, share in final.items())

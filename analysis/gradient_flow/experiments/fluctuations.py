@@ -25,7 +25,7 @@ def run(quick: bool) -> Outcome:
         rows.append(
             (width, spread.shift, logs.mean(), spread.variance, logs.var(ddof=1), math.exp(float(np.median(logs))))
         )
-        grid = np.linspace(-8, 4, 300)
+        grid = np.linspace(-11, 5, 400)
         density = np.exp(-((grid - spread.shift) ** 2) / (2 * spread.variance)) / np.sqrt(2 * np.pi * spread.variance)
         ax.hist(logs, bins=20, density=True, color=colour, alpha=0.35)
         ax.plot(

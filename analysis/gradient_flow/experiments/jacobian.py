@@ -27,11 +27,12 @@ def run(quick: bool) -> Outcome:
             )
             found = values.var(axis=1) / values.mean(axis=1) ** 2
             expected = np.array([variance(phi, int(layer), q, is_orthogonal) for layer in layers])
-            pictures.predicted(ax, layers, np.maximum(expected, 1e-13), colour=colour, label=f"{words}, predicted")
+            label = f"{words}, predicted" + ("" if expected.any() else " 0 (points: rounding)")
+            pictures.predicted(ax, layers, np.maximum(expected, 1e-13), colour=colour, label=label)
             pictures.measured(ax, layers, np.maximum(found, 1e-13), colour=colour, label=f"{words}, measured")
             rows += [(phi, words, layer, expected[at], found[at], values[at, 0]) for at, layer in enumerate(layers)]
         pictures.named(ax, f"{phi}, {width} units, critical", "depth (layers)", "variance of s² / (mean of s²)²")
-    axes[0].set_ylim(1e-13, 1e3)
+    axes[0].set_ylim(3e-14, 1e3)
     largest = next(row[5] for row in rows if row[:3] == ("linear", "Gaussian", 10))
     says = (
         f"Ten Gaussian linear layers stretch a direction by {largest:.1f} in the square "

@@ -29,7 +29,7 @@ def run(quick: bool) -> Outcome:
             rows.append((sw2, sb2, expected, found.mean(), found.std(ddof=1) / networks**0.5))
     norm = TwoSlopeNorm(0.0, -0.5, 0.5)
     shown = draw_map(left, norm, np.array(rows))
-    figure.colorbar(shown, ax=left, label="ln χ₁ per layer")
+    figure.colorbar(shown, ax=left, label="ln χ₁ per layer", extend="min")
     draw_agreement(right, np.array(rows))
     worst = max(abs(found - expected) / expected for _, _, expected, found, _ in rows)
     says = f"Measured growth agrees with χ₁ at {len(rows)} points of the phase diagram, within {worst:.1%}."
@@ -49,10 +49,10 @@ def draw_map(ax: Axes, norm: TwoSlopeNorm, rows: np.ndarray) -> QuadMesh:
     shown = ax.pcolormesh(sw2, sb2, np.log(growth_map("tanh", sw2, sb2)), cmap="RdBu_r", norm=norm, shading="gouraud")
     line = np.array([(critical("tanh", float(bias))[0], bias) for bias in np.linspace(0, 0.565, 40) ** 2])
     ax.plot(*line.T, "k-", linewidth=1.5)
-    ax.annotate("critical line, χ₁ = 1", (2.0, 0.104), (2.05, 0.065), fontsize=9)
+    ax.text(1.84, 0.042, "critical line, χ₁ = 1", fontsize=9)
     ax.scatter(rows[:, 0], rows[:, 1], c=np.log(rows[:, 3]), cmap="RdBu_r", norm=norm, edgecolors="k", s=60)
-    ax.text(0.66, 0.25, "gradients\nvanish", fontsize=9, color="white")
-    ax.text(2.6, 0.24, "gradients\nexplode", fontsize=9)
+    ax.text(0.63, 0.157, "gradients vanish", fontsize=9, color="white")
+    ax.text(2.4, 0.157, "gradients explode", fontsize=9)
     ax.set(xlim=(0.6, 3.15), ylim=(0, 0.32))
     pictures.named(
         ax,

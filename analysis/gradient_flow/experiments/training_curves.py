@@ -51,7 +51,9 @@ def run(quick: bool) -> Outcome:
         f"{DEPTH} layers of {WIDTH} units, gradient descent at {RATE}",
         "step",
         "cross entropy (nats), mean of 20 steps",
+        legend="lower left",
     )
+    ax.set_ylim(bottom=min(smooth(curve).min() for curve in curves.values()) / 100)  # room for the legend
     ends = ", ".join(f"{phi} {smooth(curve)[-1]:.2f}" for phi, curve in curves.items())
     says = f"At {DEPTH} layers the loss after {steps} equal steps is {ends}."
     return Outcome(says, figure, ["step", *curves], list(zip(range(1, steps + 1), *curves.values(), strict=True)))

@@ -1,5 +1,7 @@
 """Fourier modes, zero padding and pools against simulation with this project's convolutions."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from analysis.gradient_flow.convolution import (
     same_padding_profile,
 )
 from analysis.gradient_flow.experiments.padding import padded, ring_modes
+from analysis.gradient_flow.meanfield import phase
 
 UNIFORM = np.full(3, 1 / 3)
 
@@ -27,6 +30,26 @@ def test_modes_of_networks_on_a_ring():
     z = (found.mean(axis=0) - expected) / (found.std(axis=0, ddof=1) / 24**0.5)
     assert np.abs(z).max() < 5  # thirty numbers, t-distributed
     assert np.abs(found.mean(axis=0) - expected)[0].max() < 0.1
+
+
+def test_modes_of_tanh_on_a_ring_in_numpy():
+    """A small difference of two signals, at one place of a ring of equal positions: chi1^l lambda_k^l is left."""
+    at, rng = phase("tanh", 1.5, 0.05), np.random.default_rng(0)
+    networks, ring, channels, layers = 32, 14, 64, 3
+    z = at.length**0.5 * rng.standard_normal((networks, 1, channels))
+    tangent = np.zeros((networks, ring, channels))
+    tangent[:, 0] = rng.standard_normal((networks, channels))
+    start = np.mean(tangent[:, 0] ** 2, axis=1, keepdims=True)
+    for layer in range(1, layers + 1):
+        W = (1.5 / 3 / channels) ** 0.5 * rng.standard_normal((3, networks, channels, channels))
+        h, dh = np.tanh(z), np.cosh(z) ** -2.0 * tangent
+        z = h @ W.sum(axis=0) + 0.05**0.5 * rng.standard_normal(z.shape)
+        tangent = sum(np.roll(dh, 1 - tap, axis=1) @ W[tap] for tap in range(3))
+        found = np.fft.rfft(np.mean(tangent**2, axis=2) / start, axis=1).real
+        expected = (at.growth * fourier_factors(UNIFORM, ring)[: ring // 2 + 1]) ** layer
+        error = found.std(axis=0, ddof=1) / networks**0.5
+        assert np.abs((found.mean(axis=0) - expected) / error).max() < 5
+        assert error.max() < 0.05
 
 
 def test_delta_kernels_keep_every_mode():
@@ -54,6 +77,28 @@ def test_networks_with_zero_padding_decay_so():
     assert error < 0.15 * same_padding_profile(7, 8)[-1]
 
 
+def test_gradients_decay_as_signals_do_under_zero_padding():
+    def outputs(x, kernels):
+        for kernel in kernels:
+            x = jax.lax.conv_general_dilated(
+                jax.nn.relu(x), kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+            )
+        return x
+
+    @jax.jit
+    def decay(key):
+        keys = jax.random.split(key, 3)
+        kernels = (2 / 9 / 32) ** 0.5 * jax.random.normal(keys[0], (6, 3, 3, 32, 32), jnp.float32)
+        x, dy = jax.random.normal(keys[1], (2, 1, 7, 7, 32), jnp.float32)
+        (dx,) = jax.vjp(lambda x: outputs(x, kernels), x)[1](dy)
+        return jnp.mean(dx**2) / jnp.mean(dy**2)
+
+    found = np.array([decay(jax.random.key(seed)) for seed in range(96)])
+    error = found.std(ddof=1) / 96**0.5
+    assert abs(found.mean() - same_padding_profile(7, 6)[-1]) < 4 * error
+    assert error < 0.06 * same_padding_profile(7, 6)[-1]
+
+
 @pytest.mark.parametrize(("window", "moment"), [(1, 0.5), (4, 1.5438), (9, 2.5626)])
 def test_moment_behind_a_max_pool(window, moment):
     assert max_pool_moment(window) == pytest.approx(moment, abs=6e-5)
@@ -63,3 +108,5 @@ def test_moment_behind_a_max_pool(window, moment):
 
 def test_windows_that_pass_a_gradient():
     assert pool_passes(4) == 15 / 16
+    z = np.random.default_rng(4).standard_normal((100_000, 4))
+    assert (z.max(axis=1) > 0).mean() == pytest.approx(15 / 16, abs=4 * (15 / 16**2 / 100_000) ** 0.5)

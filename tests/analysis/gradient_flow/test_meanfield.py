@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy.integrate import quad
 from scipy.optimize import brentq
 
 from analysis.gradient_flow.meanfield import critical, fixed_length, growth, growth_map, next_correlation, phase
@@ -31,16 +30,41 @@ def test_fixed_points_of_tanh(row):
     assert at.gradient_depth == pytest.approx(row[7], rel=3e-4)
 
 
-def test_far_into_chaos_where_few_nodes_do_not_do():
-    def mean(f, q):
-        return quad(
-            lambda z: f(np.sqrt(q) * z) * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), -12, 12, limit=500, points=[0]
-        )[0]
+def test_far_into_chaos_by_sums_over_a_grid():
+    z = np.linspace(-10, 10, 1001)
+    weights = np.exp(-(z**2) / 2) / np.exp(-(z**2) / 2).sum()
 
-    q = brentq(lambda q: 16 * mean(lambda x: np.tanh(x) ** 2, q) + 0.09 - q, 5, 20)
-    at = phase("tanh", 16.0, 0.09)
-    assert at.length == pytest.approx(q, rel=1e-9)
-    assert at.growth == pytest.approx(16 * mean(lambda x: np.cosh(x) ** -4.0, q), rel=1e-9)
+    def pair(f, q, c):
+        u, v = z[:, None], c * z[:, None] + np.sqrt(1 - c**2) * z
+        return 16 * weights @ (f(np.sqrt(q) * u) * f(np.sqrt(q) * v)) @ weights
+
+    def slope(x):
+        return np.cosh(x) ** -2.0
+
+    q = brentq(lambda q: 16 * weights @ np.tanh(np.sqrt(q) * z) ** 2 + 0.09 - q, 5, 20)
+    c = brentq(lambda c: (pair(np.tanh, q, c) + 0.09) / q - c, 1e-3, 0.9)
+    x = np.sqrt(q) * z
+    chi1 = 16 * weights @ slope(x) ** 2
+    chi_q = chi1 - 32 * weights @ (np.tanh(x) ** 2 * slope(x))  # phi'' = -2 phi phi'
+    expected = [q, chi1, -1 / np.log(chi_q), c, -1 / np.log(pair(slope, q, c)), -1 / np.log(chi1)]
+    assert phase("tanh", 16.0, 0.09)[2:] == pytest.approx(expected, rel=1e-7)
+    assert expected == pytest.approx([12.60415, 2.36726, 0.49029, 0.02970, 3.63935, -1.16045], abs=1e-5)
+
+
+def test_a_curve_grows_by_the_root_of_chi1_per_layer():
+    rng, at = np.random.default_rng(0), phase("tanh", 2.5, 0.05)
+    networks, width, layers = 8, 192, 7
+    angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)[:, None]
+    u, v = at.length**0.5 * rng.standard_normal((2, networks, 1, width))
+    z, tangent, lengths = np.cos(angle) * u + np.sin(angle) * v, np.cos(angle) * v - np.sin(angle) * u, []
+    for _ in range(layers):
+        W = (2.5 / width) ** 0.5 * rng.standard_normal((networks, width, width))
+        b = 0.05**0.5 * rng.standard_normal((networks, 1, width))
+        z, tangent = np.tanh(z) @ W + b, (np.cosh(z) ** -2.0 * tangent) @ W
+        lengths.append(np.linalg.norm(tangent, axis=-1).mean(axis=-1))
+    found = np.log(lengths[-1] / lengths[0]) / (layers - 1)
+    assert abs(found.mean() - np.log(at.growth) / 2) < 4 * found.std(ddof=1) / networks**0.5
+    assert found.std(ddof=1) / networks**0.5 < 0.1 * np.log(at.growth)
 
 
 @pytest.mark.parametrize(

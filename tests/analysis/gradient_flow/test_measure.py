@@ -82,6 +82,8 @@ def test_a_list_of_user_functions():
     assert flow.layers == ("mine", "swish", "last")
     assert flow["forward"] == pytest.approx([1, swish**2, 9 * swish**2])
     assert flow["backward"] == pytest.approx([slope**2, 1, 1])
+    assert flow["kernel_gradient"] == pytest.approx([4 * slope**2, np.nan, 4 * swish**2], nan_ok=True)
+    assert flow.sizes == (9, 0, 3)
 
 
 def test_residual_networks_have_a_row_per_layer():
@@ -110,3 +112,9 @@ def test_mistakes_are_named(case):
         measure(network, params, x, jnp.ones((4, 3)))
     with pytest.raises(TypeError, match=r"layers must be a Network or a sequence of \(name, layer\) pairs"):
         measure([jax.nn.relu], params, x)
+    with pytest.raises(ValueError, match="names must differ, got a, a"):
+        measure([("a", jax.nn.relu), ("a", jax.nn.relu)], params, x)
+    with pytest.raises(ValueError, match="params have no entry for layer dense"):
+        measure(network, {"conv": params["conv"]}, x)
+    with pytest.raises(ValueError, match="params have no entry for layer mine"):
+        measure([("mine", lambda weights, x: x @ weights)], {}, x)

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.special import erf
 
 from analysis.gradient_flow.moments import ACTIVATIONS, Kinked, Smooth, activation
 
@@ -17,6 +18,8 @@ PLAIN = {
     "linear": lambda x: x,
     "tanh": np.tanh,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "erf": erf,
+    "gelu": lambda x: x * (1 + erf(x / np.sqrt(2))) / 2,
 }
 SLOPES = {
     "relu": lambda x: np.where(x > 0, 1.0, 0.0),
@@ -25,6 +28,8 @@ SLOPES = {
     "linear": lambda x: 1.0,
     "tanh": lambda x: 1 / np.cosh(x) ** 2,
     "sigmoid": lambda x: np.exp(-x) / (1 + np.exp(-x)) ** 2,
+    "erf": lambda x: 2 / np.sqrt(np.pi) * np.exp(-(x**2)),
+    "gelu": lambda x: (1 + erf(x / np.sqrt(2))) / 2 + x * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi),
 }
 
 
