@@ -94,7 +94,7 @@ def kept(graph: Graph, regions: float) -> float:
     tables = [0.0]
     for k, node in enumerate(graph.stages):
         vertices, lines = regions * (k / len(graph.stages)) ** 2, max(len(level.units) for level in levels(graph, node))
-        tables.append(vertices * lines if fits(vertices, lines) else 0.0)
+        tables.append(vertices * lines if fits(vertices, lines, heir_of(graph, node) is not None) else 0.0)
     return max(map(sum, pairwise(tables)), default=0.0)
 
 

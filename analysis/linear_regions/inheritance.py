@@ -53,7 +53,7 @@ def heir_of(graph: Graph, node: int) -> Heir | None:
         return None
     whole, after = graph.between(graph.nodes[node].inputs[0], source), graph.between(node, source)
     units, values = graph.size_of(node), graph.size_of(source)
-    if whole is None or after is None or not fits(units, values):
+    if whole is None or after is None or not fits(units, values, wanted=True):
         return None
     products = sum(graph.size_of(i) * getattr(graph.nodes[i].operation, "terms", 1) for i in graph.needed(source))
     _, slopes = after.tangents(np.zeros((1, units)), np.eye(units)[:, None])  # [units, 1, values]
@@ -61,7 +61,7 @@ def heir_of(graph: Graph, node: int) -> Heir | None:
     return Heir(whole, kink, bends, products / values / DEAR)
 
 
-def claimed(legacy: Legacy, kink: Kink, keep: bool) -> Values:
+def claimed(legacy: Legacy, kink: Kink, wanted: bool) -> Values:
     """The lines of the next stage at all vertices. Their table takes the place of the old one's where it can."""
     heir, lines, thresholds = legacy.heir, len(legacy.heir.bends), len(legacy.heir.kink.thresholds)
     known, old = legacy.table, len(legacy.table) - lines
@@ -75,4 +75,4 @@ def claimed(legacy: Legacy, kink: Kink, keep: bool) -> Values:
         table[block] = np.concatenate([z - threshold for threshold in kink.thresholds], axis=1)
         scale = np.maximum(scale, np.concatenate([size + abs(threshold) for threshold in kink.thresholds]))
     table[old:] = np.tile(heir.bends, len(kink.thresholds))
-    return inherited(legacy.weights, table, scale, keep)
+    return inherited(legacy.weights, table, scale, wanted)

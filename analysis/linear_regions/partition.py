@@ -131,7 +131,8 @@ def cut_kink(
     """The same for a kink, whose lines are all drawn at once."""
     [level] = levels(graph, node)
     heir = heir_of(graph, node)
-    field = level.at(cells.points) if legacy is None else claimed(legacy, kink, keep=heir is not None)
+    wanted = heir is not None
+    field = level.at(cells.points, wanted) if legacy is None else claimed(legacy, kink, wanted)
     cut = cut_level(cells, field, len(lines.unit), heir.terms if heir is not None and field.keep else 0)
     table, left = cut.signs.table, None
     if heir is not None and table is not None and cut.weights is not None:

@@ -31,9 +31,9 @@ class Level:
     units: Array
     rows: int
 
-    def at(self, points: Array) -> Values:
-        """The values at all vertices, each from a forward pass."""
-        return evaluated(points, self.measure, len(self.units), self.rows)
+    def at(self, points: Array, wanted: bool = False) -> Values:
+        """The values at all vertices, each from a forward pass; `wanted`: by the next stage."""
+        return evaluated(points, self.measure, len(self.units), self.rows, wanted)
 
 
 def levels(graph: Graph, node: int) -> list[Level]:

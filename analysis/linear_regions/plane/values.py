@@ -17,7 +17,8 @@ from analysis.linear_regions.plane.cells import Array, within
 Measure = Callable[[Array], tuple[Array, Array]]  # points [b, 2] -> values [b, n], size of their terms [n]
 
 BLOCK = 1 << 18  # values or words looked at together: stays in cache
-KEEP = 1 << 27  # values kept for a whole layer (1 GB); beyond, they are computed again where a cut needs them
+KEEP = 1 << 25  # values kept for a whole layer (256 MB); beyond, they are computed again where a cut needs them
+BEQUEATH = 1 << 27  # values kept where the next layer inherits them (1 GB)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +38,13 @@ class Values:
     keep: bool
 
 
-def fits(count: float, lines: int) -> bool:
-    """Whether a table of this shape may be kept."""
-    return count * lines <= KEEP
+def fits(count: float, lines: int, wanted: bool) -> bool:
+    """Whether a table of this shape may be kept; `wanted`: by the next layer."""
+    return count * lines <= (BEQUEATH if wanted else KEEP)
 
 
-def evaluated(points: Array, measure: Measure, lines: int, rows: int = 4096) -> Values:
-    """`measure` gives values and sizes at points [b, 2], b at most `rows`."""
+def evaluated(points: Array, measure: Measure, lines: int, rows: int = 4096, wanted: bool = False) -> Values:
+    """`measure` gives values and sizes at points [b, 2], b at most `rows`; `wanted`: the next layer inherits them."""
     step = max(1, min(rows, BLOCK // lines))
 
     def pairs(vertices: Array, columns: Array) -> Array:
@@ -58,10 +59,11 @@ def evaluated(points: Array, measure: Measure, lines: int, rows: int = 4096) -> 
             result[mine] = z[np.searchsorted(some, vertices[mine]), columns[mine]]
         return result
 
-    return Values(len(points), lines, lambda at: measure(points[at]), pairs, step, fits(len(points), lines))
+    keep = fits(len(points), lines, wanted)
+    return Values(len(points), lines, lambda at: measure(points[at]), pairs, step, keep)
 
 
-def inherited(weights: Any, table: Array, size: Array, keep: bool) -> Values:
+def inherited(weights: Any, table: Array, size: Array, wanted: bool) -> Values:
     """Row v is weights[v] @ table, weights a sparse matrix [v, k], table [k, lines]."""
     count, lines = weights.shape[0], table.shape[1]
 
@@ -72,4 +74,5 @@ def inherited(weights: Any, table: Array, size: Array, keep: bool) -> Values:
         return np.add.reduceat(terms, np.cumsum(entries) - entries) if len(vertices) else terms
 
     step = max(1, BLOCK // lines)
-    return Values(count, lines, lambda at: (weights[at] @ table, size), pairs, step, keep and fits(count, lines))
+    keep = wanted and fits(count, lines, wanted)
+    return Values(count, lines, lambda at: (weights[at] @ table, size), pairs, step, keep)

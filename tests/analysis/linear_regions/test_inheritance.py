@@ -33,7 +33,7 @@ def test_claimed_values_are_those_of_a_forward_pass(widths: list[int], kink: str
     for stage, (node, source) in enumerate(zip(graph.stages, graph.sources, strict=True)):
         if legacy is not None:
             z, size = graph.sized(cells.points, source)
-            field = claimed(replaced(legacy), KINKS[kink], keep=False)
+            field = claimed(replaced(legacy), KINKS[kink], wanted=False)
             found = field.rows(slice(0, field.count))
             every = np.concatenate([z - threshold for threshold in KINKS[kink].thresholds], axis=1)
             assert (np.abs(found[0] - every) <= 1e-14 * found[1]).all()

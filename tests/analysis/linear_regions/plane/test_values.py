@@ -28,7 +28,7 @@ def test_inherited_values_are_combinations_of_the_table() -> None:
     dense = DRAW.normal(size=(50, 9)) * (DRAW.random((50, 9)) < 0.3)
     dense[:, 0] = 1  # every vertex descends from something
     table, size = DRAW.normal(size=(9, 7)), np.arange(7.0)
-    found = inherited(sparse.csr_array(dense), table, size, keep=True)
+    found = inherited(sparse.csr_array(dense), table, size, wanted=True)
     rows, scale = found.rows(slice(10, 20))
     assert np.allclose(rows, (dense @ table)[10:20], rtol=1e-13, atol=1e-14)
     assert scale is size
@@ -41,4 +41,7 @@ def test_tables_beyond_the_limit_are_not_kept(monkeypatch: pytest.MonkeyPatch) -
     assert evaluated(POINTS, measure, 7).keep
     monkeypatch.setattr(values, "KEEP", 349)
     assert not evaluated(POINTS, measure, 7).keep
-    assert not inherited(sparse.csr_array(np.eye(50)), np.zeros((50, 7)), np.ones(7), keep=True).keep
+    assert evaluated(POINTS, measure, 7, wanted=True).keep
+    monkeypatch.setattr(values, "BEQUEATH", 349)
+    assert not evaluated(POINTS, measure, 7, wanted=True).keep
+    assert not inherited(sparse.csr_array(np.eye(50)), np.zeros((50, 7)), np.ones(7), wanted=True).keep
