@@ -69,7 +69,7 @@ def decision(regions: Regions) -> Decision:
     outputs = [graph.value(regions.vertices[block]) for block in graph.blocks(len(regions.vertices))]
     known = Known.of(graph, regions.vertices, np.concatenate(outputs))
     last = classifier(Graph((Node("outputs", known, (-1,)),), 2, known.rows.shape[1]))
-    cells, region, _ = cut_stage(
+    cells, region, *_ = cut_stage(
         last, 1, len(regions.parents), regions.cells, Lines(regions.line_stage, regions.line_unit)
     )
     at_centre = np.einsum("ni,nio->no", np.insert(cells.centres, 2, 1.0, axis=1), regions.affine_maps[region])

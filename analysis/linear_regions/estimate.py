@@ -16,14 +16,17 @@ between slabs passes through is counted on both sides; every such region has one
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from analysis.linear_regions.domain import Plane, polygon
 from analysis.linear_regions.graph import Graph
+from analysis.linear_regions.inheritance import heir_of
 from analysis.linear_regions.operations import RELU, Array, Kink
 from analysis.linear_regions.partition import partition, prepared
+from analysis.linear_regions.plane.values import fits
 from analysis.linear_regions.segment import segment
 from analysis.linear_regions.stages import levels
 
@@ -31,7 +34,7 @@ CHORDS = 16
 SECONDS = 2e-6  # per region, beside the forward passes at its corners: see benchmarks/regions.py
 FLOPS = 2e10  # per second of one core's forward pass
 TOUCH = 2e-9  # seconds per value that it reads and writes
-BYTES = 1000  # per region, at the peak
+BYTES = 1000  # per region, at the peak, beside the values that are kept at its corners
 
 
 @dataclass(frozen=True)
@@ -65,21 +68,34 @@ def estimate(
         total, density = total + length, density + knots(graph, a, b)
     crossings = area * np.pi / 4 * (density / total) ** 2
     regions = float(1 + border / 2 + crossings)
-    return Estimate(regions, seconds(graph, regions), regions * BYTES)
+    return Estimate(regions, seconds(graph, regions), regions * BYTES + 8 * kept(graph, regions))
 
 
 def seconds(graph: Graph, regions: float) -> float:
     """What cutting takes: before stage k of L some ((k - 1/2) / L)^2 of the regions are there, and every level of the
-    stage is one forward pass at their corners.
+    stage is one forward pass at their corners; one layer at the corners of the stage before, if it is inherited.
     """
-    total = regions * SECONDS
+    total, heir = regions * SECONDS, False
     for k, (node, source) in enumerate(zip(graph.stages, graph.sources, strict=True)):
+        before = graph.stages[k - 1] if heir else -1
         work = 0.0
         for i in graph.needed(source):
-            size = graph.size_of(i)
+            size = graph.size_of(i) if i > before else 0
             work += size * (TOUCH + 2 * getattr(graph.nodes[i].operation, "terms", 1) / FLOPS)
-        total += regions * ((k + 0.5) / len(graph.stages)) ** 2 * len(levels(graph, node)) * work
+        total += regions * ((k + 0.5 - heir) / len(graph.stages)) ** 2 * len(levels(graph, node)) * work
+        heir = heir_of(graph, node) is not None
     return total
+
+
+def kept(graph: Graph, regions: float) -> float:
+    """The most values kept at a time: those of one stage, (k - 1)^2 / L^2 of the regions being there before, and of the
+    stage before, from which they are inherited.
+    """
+    tables = [0.0]
+    for k, node in enumerate(graph.stages):
+        vertices, lines = regions * (k / len(graph.stages)) ** 2, max(len(level.units) for level in levels(graph, node))
+        tables.append(vertices * lines if fits(vertices, lines, heir_of(graph, node) is not None) else 0.0)
+    return max(map(sum, pairwise(tables)), default=0.0)
 
 
 def knots(graph: Graph, a: Array, b: Array) -> int:

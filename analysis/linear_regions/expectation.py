@@ -15,8 +15,9 @@ and Kac and Rice count their zeros:
                                         E the complete elliptic integral; sqrt(det g) / (2 pi) for l = m
     regions                             1 + (knots on the border) / 2 + crossings
 
-With one hidden layer this is exact at any width. With more it is the limit of wide layers; convolutions share weights
-between units, which leaves the knots right and makes the crossings approximate.
+With one hidden layer this is exact at any width. With more it is the limit of wide layers: L layers of n units have
+fewer regions on the square [-1, 1]^2, by a share of about 0.7 (L - 1) / n (sb2 = 1/4, measured for n from 25 to 200).
+Convolutions share weights between units, which leaves the knots right and makes the crossings approximate.
 """
 
 from __future__ import annotations

@@ -92,14 +92,14 @@ class Graph:
             rows[i] = self.nodes[i].operation.value(*(rows[j] for j in self.nodes[i].inputs))
         return [rows[node] for node in nodes]
 
-    def sized(self, x: Array, until: int) -> tuple[Array, Array]:
-        """The same, and how large the terms were that each column was summed from, [size]."""
+    def sized(self, x: Array, until: int, size: Array | float = 0.0) -> tuple[Array, Array]:
+        """The same, and how large the terms were that each column was summed from, [size]; `size`: those of x."""
 
         def rule(operation: Operation, *pairs: tuple[Array, Array]) -> tuple[Array, Array]:
             values = (value for value, _ in pairs)
             return operation.value(*values), operation.size(*(part for pair in pairs for part in pair))
 
-        return self.run((x, np.zeros(x.shape[1])), until, rule)
+        return self.run((x, np.broadcast_to(size, x.shape[1])), until, rule)
 
     def tangents(self, x: Array, directions: Array) -> tuple[Array, Array]:
         """The output at x [b, inputs], and its derivatives along directions [k, b, inputs]."""
@@ -139,14 +139,24 @@ class Graph:
             return Bounded(value, *operation.row_error(*pairs[self.nodes[node].inputs[0]]))
         return Bounded(value, off, np.ones(value.shape[1]), np.zeros(value.shape[1]))
 
-    def blocks(self, count: int) -> Iterator[slice]:
-        """Slices of `count` rows, each small enough for the caches."""
-        return (slice(start, start + self.rows) for start in range(0, count, self.rows))
+    def blocks(self, count: int, arrays: int = 1) -> Iterator[slice]:
+        """Slices of `count` rows, each small enough for so many `arrays` to fit the caches."""
+        rows = max(1, self.rows // arrays)
+        return (slice(start, start + rows) for start in range(0, count, rows))
 
     @property
     def rows(self) -> int:
         """How many examples to run at a time."""
         return max(1, BLOCK // self.width)
+
+    def between(self, start: int, end: int) -> Graph | None:
+        """Node `end` as a function of node `start`; None where it needs other nodes before, or is no later one."""
+        part = [i for i in self.needed(end) if i > start]
+        if not part or any(j < start for i in part for j in self.nodes[i].inputs):
+            return None
+        place = {start: -1} | {i: k for k, i in enumerate(part)}
+        nodes = (replace(self.nodes[i], inputs=tuple(place[j] for j in self.nodes[i].inputs)) for i in part)
+        return replace(self, nodes=tuple(nodes), inputs=self.size_of(start))
 
     def on(self, plane: Plane) -> Graph:
         """The network as a function of plane coordinates: everything before the first kink becomes one affine map."""

@@ -68,7 +68,9 @@ class Affine(Operation):
         return y
 
     def size(self, x: Array, size: Array) -> Array:
-        reach = min(np.sqrt(np.square(x).sum(axis=1).max()), np.sqrt(self.terms) * np.abs(x).max())
+        reach = np.sqrt(np.vecdot(x, x).max())
+        if self.terms < x.shape[1]:
+            reach = min(reach, np.sqrt(self.terms) * np.abs(x).max())
         earlier = min(np.sqrt(np.square(size).mean()), size.max())
         return self.rows * (reach + earlier) + np.abs(self.bias) + self.inherent
 

@@ -21,14 +21,16 @@ import numpy as np
 from analysis.linear_regions import domain as domains
 from analysis.linear_regions.domain import Plane
 from analysis.linear_regions.graph import Graph
+from analysis.linear_regions.inheritance import Legacy, claimed, heir_of
 from analysis.linear_regions.layers import from_layers, from_network
 from analysis.linear_regions.operations import RELU, Array, Kink, Maximum
 from analysis.linear_regions.plane.cells import Cells
 from analysis.linear_regions.plane.chords import InconsistentSignsError
 from analysis.linear_regions.plane.cuts import TOLERANCE
 from analysis.linear_regions.plane.merge import join
-from analysis.linear_regions.plane.subdivide import subdivide
-from analysis.linear_regions.stages import Level, choices, levels
+from analysis.linear_regions.plane.subdivide import Subdivision, subdivide
+from analysis.linear_regions.plane.values import Values
+from analysis.linear_regions.stages import choices, levels
 
 if TYPE_CHECKING:
     from analysis.linear_regions.boundary import Decision
@@ -58,8 +60,9 @@ def partition(
     """
     graph, corners = prepared(network, given, plane, state, activation)
     cells, parents, lines = Cells.polygon(corners), [], Lines(np.empty(0, np.int64), np.empty(0, np.int64))
+    legacy = None
     for stage, node in enumerate(graph.stages):
-        cells, parent, lines = cut_stage(graph, node, stage, cells, lines)
+        cells, parent, lines, legacy = cut_stage(graph, node, stage, cells, lines, legacy)
         parents.append(parent)
     return Regions(graph, plane, cells, tuple(parents), lines.stage, lines.unit)
 
@@ -101,23 +104,43 @@ class Lines:
         return Lines(np.append(self.stage, np.full(len(units), stage)), np.append(self.unit, units))
 
 
-def cut_stage(graph: Graph, node: int, stage: int, cells: Cells, lines: Lines) -> tuple[Cells, Array, Lines]:
-    """Cut all cells by one stage; the parent of each new cell is the old one it lies in."""
+def cut_stage(
+    graph: Graph, node: int, stage: int, cells: Cells, lines: Lines, legacy: Legacy | None = None
+) -> tuple[Cells, Array, Lines, Legacy | None]:
+    """Cut all cells by one stage; the parent of each new cell is the old one it lies in. `legacy`: what the stage
+    before left to this one; the last result is what this one leaves.
+    """
+    operation = graph.nodes[node].operation
+    if isinstance(operation, Kink):
+        return cut_kink(graph, node, operation, stage, cells, lines, legacy)
+    assert isinstance(operation, Maximum)
     parent = np.arange(cells.count)
     for level in levels(graph, node):
-        cells, above = cut_level(cells, level, len(lines.unit))
-        parent, lines = parent[above], lines.plus(stage, level.units)
-    if isinstance(operation := graph.nodes[node].operation, Maximum):
-        cells, one = join(cells, decided_alike(graph, node, cells, parent))
-        parent = parent[one]
-        if operation.shared > 1:
-            return relabelled(graph, node, stage, cells, parent, lines)
-    return cells, parent, lines
+        cut = cut_level(cells, level.at(cells.points), len(lines.unit))
+        cells, parent, lines = cut.cells, parent[cut.parent], lines.plus(stage, level.units)
+    cells, one = join(cells, decided_alike(graph, node, cells, parent))
+    parent = parent[one]
+    if operation.shared > 1:
+        cells, lines = relabelled(graph, node, stage, cells, lines)
+    return cells, parent, lines, None
 
 
-def relabelled(
-    graph: Graph, node: int, stage: int, cells: Cells, parent: Array, lines: Lines
-) -> tuple[Cells, Array, Lines]:
+def cut_kink(
+    graph: Graph, node: int, kink: Kink, stage: int, cells: Cells, lines: Lines, legacy: Legacy | None
+) -> tuple[Cells, Array, Lines, Legacy | None]:
+    """The same for a kink, whose lines are all drawn at once."""
+    [level] = levels(graph, node)
+    heir = heir_of(graph, node)
+    wanted = heir is not None
+    field = level.at(cells.points, wanted) if legacy is None else claimed(legacy, kink, wanted)
+    cut = cut_level(cells, field, len(lines.unit), heir.terms if heir is not None and field.keep else 0)
+    table, left = cut.signs.table, None
+    if heir is not None and table is not None and cut.weights is not None:
+        left = Legacy(heir, table, cut.signs.size, cut.weights)
+    return cut.cells, cut.parent, lines.plus(stage, level.units), left
+
+
+def relabelled(graph: Graph, node: int, stage: int, cells: Cells, lines: Lines) -> tuple[Cells, Lines]:
     """Overlapping windows fight some matches together; name each new edge after the first window that changes there."""
     edge = np.nonzero(np.append(lines.stage, -1)[np.maximum(cells.lines, -1)] == stage)[0]
     window = np.empty(len(edge), np.int64)
@@ -126,13 +149,13 @@ def relabelled(
         window[block] = (left != right).argmax(axis=1)
     named = cells.lines.copy()
     named[edge] = len(lines.unit) + window
-    return replace(cells, lines=named), parent, lines.plus(stage, np.arange(graph.size_of(node)))
+    return replace(cells, lines=named), lines.plus(stage, np.arange(graph.size_of(node)))
 
 
-def cut_level(cells: Cells, level: Level, first_line: int) -> tuple[Cells, Array]:
+def cut_level(cells: Cells, field: Values, first_line: int, terms: float = 0) -> Subdivision:
     for factor in TOLERANCES:
         try:
-            return subdivide(cells, level.measure, len(level.units), first_line, factor * TOLERANCE, level.rows)
+            return subdivide(cells, field, first_line, factor * TOLERANCE, terms)
         except InconsistentSignsError as reason:
             problem = reason
     raise problem
@@ -223,7 +246,7 @@ class Regions:
     def affine_maps(self) -> Array:
         """The network on every region, y = (u, v, 1) @ map, [f, 3, outputs]."""
         maps = []
-        for block in self.graph.blocks(self.count):
+        for block in self.graph.blocks(self.count, arrays=4):  # values, two derivatives and what makes the next ones
             x = self.cells.centres[block]
             y, (du, dv) = self.graph.tangents(x, np.broadcast_to(np.eye(2)[:, None], (2, *x.shape)))
             maps.append(np.stack([du, dv, y - x[:, :1] * du - x[:, 1:] * dv], axis=1))

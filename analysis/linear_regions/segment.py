@@ -20,7 +20,8 @@ from analysis.linear_regions.boundary import classifier
 from analysis.linear_regions.graph import Graph, restricted
 from analysis.linear_regions.layers import from_layers, from_network
 from analysis.linear_regions.operations import RELU, Array, Kink, Maximum
-from analysis.linear_regions.plane.cuts import TOLERANCE, Measure
+from analysis.linear_regions.plane.cuts import TOLERANCE
+from analysis.linear_regions.plane.values import Measure
 from analysis.linear_regions.stages import choices, levels
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from analysis.linear_regions.graph import Graph
 from analysis.linear_regions.operations import Array, Kink, Maximum
-from analysis.linear_regions.plane.cuts import Measure
+from analysis.linear_regions.plane.values import Measure, Values, evaluated
 
 FLOOR, NOBODY = -1, -2  # candidates beside the columns: the constant 0, and minus infinity
 Slot = frozenset[int]
@@ -30,6 +30,10 @@ class Level:
     measure: Measure
     units: Array
     rows: int
+
+    def at(self, points: Array, wanted: bool = False) -> Values:
+        """The values at all vertices, each from a forward pass; `wanted`: by the next stage."""
+        return evaluated(points, self.measure, len(self.units), self.rows, wanted)
 
 
 def levels(graph: Graph, node: int) -> list[Level]:

@@ -105,3 +105,17 @@ def within(counts: Array) -> Array:
 def starts(counts: Array) -> Array:
     """Where each run begins when runs of these lengths are laid end to end, and where the last one ends."""
     return np.concatenate([[0], np.cumsum(counts)])
+
+
+def by_share(group: Array, share: Array, groups: int) -> Array:
+    """The order by group, then by share in [0, 1], then as given: a sort of whole numbers, whose upper digits are the
+    group and whose lower ones the share, unless these digits do not tell some neighbours apart.
+
+    >>> by_share(np.array([1, 0, 1]), np.array([0.7, 0.5, 0.2]), 2).tolist()
+    [1, 2, 0]
+    """
+    digits = min(52, 62 - groups.bit_length())
+    order = np.argsort((group << digits) + (share * (2.0**digits - 1)).astype(np.int64))
+    group_of, sorted_share = group[order], share[order]
+    rising = (sorted_share[1:] > sorted_share[:-1]) | (group_of[1:] != group_of[:-1])
+    return order if rising.all() else np.lexsort((share, group))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.linear_regions.plane.cells import Array, Cells, within
+from analysis.linear_regions.plane.cells import Array, Cells, starts, within
 from analysis.linear_regions.plane.cuts import Cuts, Signs
 
 PAIRS = 1 << 21  # pairs of chords looked at together
@@ -98,12 +98,17 @@ def grazing(cells: Cells, s: Signs) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Chords:
-    """One chord per (cell, line): its line, its cell, and the boundary positions where it starts and ends (a < b)."""
+    """One chord per (cell, line): its line, its cell, and the boundary positions where it starts and ends (a < b).
+
+    Chord c stands for the lines bundled[bundle[c]:bundle[c + 1]], which coincide in this cell; `line` is the first.
+    """
 
     line: Array
     cell: Array
     a: Array
     b: Array
+    bundle: Array
+    bundled: Array
 
 
 def chords(walk: Boundary, lines: int) -> Chords:
@@ -116,7 +121,8 @@ def chords(walk: Boundary, lines: int) -> Chords:
     if not paired:
         raise InconsistentSignsError("a line meets the boundary of a convex cell in other than two points")
     a, b = position[::2], position[1::2]
-    return Chords(walk.line[a], walk.cell[a], a, b)
+    line = walk.line[a]
+    return Chords(line, walk.cell[a], a, b, np.arange(len(line) + 1), line)
 
 
 def distinct(chord: Chords, walk: Boundary) -> Chords:
@@ -126,9 +132,15 @@ def distinct(chord: Chords, walk: Boundary) -> Chords:
     order = np.lexsort((high, low, chord.cell))  # stable: chords are sorted by line within a cell
     i, j = order[:-1], order[1:]
     twin = np.zeros(len(va), bool)
-    twin[j] = (chord.cell[i] == chord.cell[j]) & (low[i] == low[j]) & (high[i] == high[j])
-    keep = ~twin & (va != vb)
-    return Chords(chord.line[keep], chord.cell[keep], chord.a[keep], chord.b[keep])
+    twin[1:] = (chord.cell[i] == chord.cell[j]) & (low[i] == low[j]) & (high[i] == high[j])  # in sorted order
+    first = np.empty(len(va), np.int64)
+    first[order] = order[np.maximum.accumulate(np.where(twin, 0, np.arange(len(va))))]
+    inside = va != vb
+    keep = inside & (first == np.arange(len(va)))
+    number = (np.cumsum(keep) - 1)[first[inside]]
+    bundle = starts(np.bincount(number, minlength=np.count_nonzero(keep)))
+    bundled = chord.line[inside][np.argsort(number, kind="stable")]
+    return Chords(chord.line[keep], chord.cell[keep], chord.a[keep], chord.b[keep], bundle, bundled)
 
 
 def crossings(chord: Chords) -> tuple[Array, Array]:

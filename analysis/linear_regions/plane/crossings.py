@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.linear_regions.plane.cells import Array, within
+from analysis.linear_regions.plane.cells import Array, by_share, within
 from analysis.linear_regions.plane.chords import Boundary, Chords
 
 FAR = 1e30  # stands for eps_(d + 1) / eps_d
@@ -26,7 +26,8 @@ class Nodes:
     """The crossings as nodes strung on chords, sorted along each: every crossing is a node of two chords.
 
     Per node: chord, other (the chord it meets), twin (the rank of the same crossing on that chord, from 1), leftward
-    (whether the other chord passes from right to left), vertex. Per chord: count. points: the new vertices.
+    (whether the other chord passes from right to left), vertex. Per chord: count. Per new vertex: points [m, 2], which
+    lie at `share` of chord `on`.
     """
 
     chord: Array
@@ -36,13 +37,17 @@ class Nodes:
     vertex: Array
     count: Array
     points: Array
+    on: Array
+    share: Array
 
 
-def nodes(points: Array, walk: Boundary, chord: Chords, error: Array, pairs: tuple[Array, Array], left: Array) -> Nodes:
+def nodes(
+    points: Array, old: int, walk: Boundary, chord: Chords, error: Array, pairs: tuple[Array, Array], left: Array
+) -> Nodes:
     """Place the crossing `pairs` and sort them along their chords.
 
-    points [v, 2] old vertices and cut points; error [c] how far off a chord may lie; left [c] whether its line is
-    positive on its left.
+    points [v, 2] old vertices and cut points; old: how many vertices there are already; error [c] how far off a chord
+    may lie; left [c] whether its line is positive on its left.
     """
     c, d = pairs
     count = len(c)
@@ -57,7 +62,7 @@ def nodes(points: Array, walk: Boundary, chord: Chords, error: Array, pairs: tup
     share = np.clip(np.where(np.isfinite(share), share, 0.5), 0, 1)
     mine, other = np.concatenate([c, d]), np.concatenate([d, c])
     crossing = np.tile(np.arange(count), 2)
-    order = np.lexsort((share, mine))
+    order = by_share(mine, share, len(chord.a))
     tied = np.zeros(2 * count, bool)
     near = share[order[1:]] - share[order[:-1]] <= slack[order[1:]] + slack[order[:-1]]
     tied[1:] = (mine[order[1:]] == mine[order[:-1]]) & near
@@ -70,10 +75,11 @@ def nodes(points: Array, walk: Boundary, chord: Chords, error: Array, pairs: tup
     rank = np.empty(2 * count, np.int64)
     rank[order] = within(per_chord) + 1
     twin = np.concatenate([rank[count:], rank[:count]])
-    vertex, fresh = vertices(len(points), walk, chord, mine, share, slack, merged)
-    new = start[c[fresh]] + share[:count][fresh][:, None] * run[c[fresh]]
+    vertex, fresh = vertices(old, walk, chord, mine, share, slack, merged)
+    on, share = c[fresh], share[fresh]
+    new = start[on] + share[:, None] * run[on]
     leftward = order < count
-    return Nodes(mine[order], other[order], twin[order], leftward, vertex[crossing[order]], per_chord, new)
+    return Nodes(mine[order], other[order], twin[order], leftward, vertex[crossing[order]], per_chord, new, on, share)
 
 
 def cross(u: Array, v: Array) -> Array:

@@ -18,25 +18,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.linear_regions.plane.cells import Array, Cells, starts
-
-Measure = Callable[[Array], tuple[Array, Array]]  # points [b, 2] -> values [b, n], size of their terms [n]
+from analysis.linear_regions.plane.cells import Array, Cells, by_share, starts
+from analysis.linear_regions.plane.values import BLOCK, Values
 
 TOLERANCE = 1e-13
-BLOCK = 1 << 18  # values or words looked at together: stays in cache
-KEEP = 1 << 25  # values kept for a whole layer (256 MB); beyond, they are computed again where a cut needs them
 
 
 @dataclass(frozen=True, eq=False)
 class Signs:
     """words [v, w] holds one bit per line, set where its value is not negative; zeros are the pairs (vertex, line)
-    taken as exact; size [n] the rounding scale of a line; `values(vertices, lines)` its value at a vertex.
+    taken as exact; size [n] the rounding scale of a line; `values(vertices, lines)` its value at a vertex; table
+    [v + n, n]: all of them, if they were kept, with room for n rows more.
     """
 
     words: Array
     zeros: tuple[Array, Array]
     size: Array
     values: Callable[[Array, Array], Array]
+    table: Array | None
 
     def positive(self, vertices: Array, lines: Array) -> Array:
         """Whether line u counts as positive at vertex v, pair by pair."""
@@ -44,31 +43,37 @@ class Signs:
         return (bit & np.uint64(1)).astype(bool)
 
 
-def signs(points: Array, measure: Measure, lines: int, tolerance: float, rows: int) -> Signs:
-    """Evaluate every line at every vertex, at most `rows` vertices at a time."""
-    step = max(1, min(rows, BLOCK // lines))
-    keep = len(points) * lines <= KEEP
-    words, zero_vertices, zero_lines, kept, size = [], [], [], [], np.zeros(lines)
-    for start in range(0, len(points), step):
-        z, scale = measure(points[start : start + step])
-        zero = np.abs(z) <= tolerance * scale
-        z[zero] = 0
-        v, u = np.nonzero(zero)
-        words.append(packed(z >= 0))
-        zero_vertices.append(v + start)
-        zero_lines.append(u)
+def signs(field: Values, tolerance: float) -> Signs:
+    """Look at every line at every vertex, some vertices at a time."""
+    words = np.empty((field.count, -(-field.lines // 64)), np.uint64)
+    table = np.empty((field.count + field.lines, field.lines)) if field.keep else None
+    zero_vertices, zero_lines, size = [], [], np.zeros(field.lines)
+    for start in range(0, field.count, field.step):
+        block = slice(start, min(start + field.step, field.count))
+        z, scale = field.rows(block)
+        positive = z >= -tolerance * scale
+        zero = positive != (z > tolerance * scale)
+        if zero.any():
+            z[zero] = 0
+            v, u = np.nonzero(zero)
+            zero_vertices.append(v + start)
+            zero_lines.append(u)
+        words[block] = packed(positive)
         size = np.maximum(size, scale)
-        if keep:
-            kept.append(z)
-    table = np.concatenate(kept) if keep else None
-    zeros = np.concatenate(zero_vertices), np.concatenate(zero_lines)
-
-    def values(vertices: Array, columns: Array) -> Array:
         if table is not None:
-            return table[vertices, columns]
-        return recomputed(points, measure, zeros, step, vertices, columns)
+            table[block] = z
+    none = [np.empty(0, np.int64)]
+    zeros = np.concatenate(zero_vertices or none), np.concatenate(zero_lines or none)
 
-    return Signs(np.concatenate(words), zeros, size, values)
+    def values(vertices: Array, lines: Array) -> Array:
+        if table is not None:
+            return table[vertices, lines]
+        z = field.pairs(vertices, lines)
+        if len(zeros[0]):
+            z[np.isin(vertices * field.lines + lines, zeros[0] * field.lines + zeros[1])] = 0
+        return z
+
+    return Signs(words, zeros, size, values, table)
 
 
 def packed(bits: Array) -> Array:
@@ -80,38 +85,20 @@ def packed(bits: Array) -> Array:
     return octets.view(np.uint64)
 
 
-def recomputed(
-    points: Array, measure: Measure, zeros: tuple[Array, Array], step: int, vertices: Array, columns: Array
-) -> Array:
-    """Values at pairs (vertex, line) without a table of all of them; what was taken as zero stays zero."""
-    result = np.empty(len(vertices))
-    order = np.argsort(vertices, kind="stable")
-    distinct, first = np.unique(vertices[order], return_index=True)
-    first = np.append(first, len(vertices))
-    for start in range(0, len(distinct), step):
-        rows = distinct[start : start + step]
-        pairs = order[first[start] : first[start + len(rows)]]
-        z, _ = measure(points[rows])
-        result[pairs] = z[np.searchsorted(rows, vertices[pairs]), columns[pairs]]
-    if len(zeros[0]):
-        n = int(max(zeros[1].max(), columns.max())) + 1
-        result[np.isin(vertices * n + columns, zeros[0] * n + zeros[1])] = 0
-    return result
-
-
 @dataclass(frozen=True, eq=False)
 class Cuts:
     """Cut points, sorted along every edge from its end a to its end b.
 
-    Per cut point: edge, line, slack (by how much t may be off), vertex, rank (how many distinct inner vertices of the
-    edge lie at or before it; 0 at end a, inner + 1 at end b). Per edge: first [e + 1] cut point, inner [e] number of
-    new vertices.
+    Per cut point: edge, line, slack (by how much t may be off), depth (the line's |value| at the two ends), vertex,
+    rank (how many distinct inner vertices of the edge lie at or before it; 0 at end a, inner + 1 at end b). Per edge:
+    first [e + 1] cut point, inner [e] number of new vertices.
     Per new vertex: where [m] its edge, at [m] its t, numbered from the old vertex count on, edge by edge.
     """
 
     edge: Array
     line: Array
     slack: Array
+    depth: Array
     vertex: Array
     rank: Array
     first: Array
@@ -128,16 +115,17 @@ def cut(cells: Cells, s: Signs, tolerance: float = TOLERANCE) -> Cuts:
     za, zb = s.values(a, line), s.values(b, line)
     t = za / (za - zb)
     slack = tolerance * s.size[line] / np.abs(za - zb)
-    order = np.lexsort((t, edge))
+    order = by_share(edge, t, len(cells.ends))
     edge, line, t, slack, rising = edge[order], line[order], t[order], slack[order], (zb > za)[order]
+    depth = np.abs(np.stack([za, zb], axis=1))[order]
     tied = np.zeros(len(edge), bool)
     tied[1:] = (edge[1:] == edge[:-1]) & (t[1:] - t[:-1] <= slack[1:] + slack[:-1])
     group = np.cumsum(~tied) - 1
     if tied.any():
         moved = np.where(rising, -1, 1) * (line + 1)
         order = np.lexsort((moved, group))
-        line, slack = line[order], slack[order]
-    return numbered(cells, len(s.size), edge, line, t, slack, group, tied)
+        line, slack, depth = line[order], slack[order], depth[order]
+    return numbered(cells, len(s.size), edge, line, t, slack, depth, group, tied)
 
 
 def changes(words: Array, ends: Array) -> tuple[Array, Array]:
@@ -156,7 +144,7 @@ def changes(words: Array, ends: Array) -> tuple[Array, Array]:
 
 
 def numbered(
-    cells: Cells, lines: int, edge: Array, line: Array, t: Array, slack: Array, group: Array, tied: Array
+    cells: Cells, lines: int, edge: Array, line: Array, t: Array, slack: Array, depth: Array, group: Array, tied: Array
 ) -> Cuts:
     """Give every group of coinciding cut points its vertex: an end of the edge, or a new one."""
     head = np.nonzero(~tied)[0]
@@ -170,4 +158,4 @@ def numbered(
     vertex = np.where(at_a, cells.ends[where, 0], np.where(at_b, cells.ends[where, 1], len(cells.points) + number - 1))
     rank = np.where(at_b, inner[where] + 1, number - before[where])
     first = starts(np.bincount(edge, minlength=len(cells.ends)))
-    return Cuts(edge, line, slack, vertex[group], rank[group], first, inner, where[new], t[head[new]], lines)
+    return Cuts(edge, line, slack, depth, vertex[group], rank[group], first, inner, where[new], t[head[new]], lines)

@@ -13,8 +13,9 @@ def join(cells: Cells, group: Array) -> tuple[Cells, Array]:
 
     >>> square = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
     >>> from analysis.linear_regions.plane.subdivide import subdivide
-    >>> halves, _ = subdivide(Cells.polygon(square), lambda p: (p[:, :1] - 0.5, np.ones(1)), 1)
-    >>> whole, _ = join(halves, np.zeros(2))
+    >>> from analysis.linear_regions.plane.values import evaluated
+    >>> half = evaluated(square, lambda p: (p[:, :1] - 0.5, np.ones(1)), 1)
+    >>> whole, _ = join(subdivide(Cells.polygon(square), half).cells, np.zeros(2))
     >>> whole.count, len(whole.points)
     (1, 4)
     """

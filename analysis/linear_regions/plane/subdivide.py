@@ -11,7 +11,8 @@ No loop runs over cells or lines. Cells are taken in blocks, so that memory stay
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,9 @@ from analysis.linear_regions.plane.chords import (
     grazing,
 )
 from analysis.linear_regions.plane.crossings import Nodes, cross, nodes
-from analysis.linear_regions.plane.cuts import TOLERANCE, Cuts, Measure, Signs, cut, signs
+from analysis.linear_regions.plane.cuts import TOLERANCE, Cuts, Signs, cut, signs
+from analysis.linear_regions.plane.descent import Descent
+from analysis.linear_regions.plane.values import Values
 from analysis.linear_regions.plane.walk import cycles
 
 CUTS_AT_ONCE = 1 << 18  # cut points in a block of cells
@@ -35,7 +38,9 @@ CUTS_AT_ONCE = 1 << 18  # cut points in a block of cells
 
 @dataclass(frozen=True, eq=False)
 class Pieces:
-    """The cells that replace a block of cut cells: sides per cell, vertices, edges, parents; new vertices, edges."""
+    """The cells that replace a block of cut cells: sides per cell, vertices, edges, parents; new vertices, edges; how
+    the new vertices descend from the old ones, if that is asked for.
+    """
 
     lengths: Array
     corners: Array
@@ -44,38 +49,56 @@ class Pieces:
     points: Array
     ends: Array
     lines: Array
+    descent: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Subdivision:
+    """The new cells; for each, the old cell it lies in; the signs at the old vertices; the new vertices' descent
+    (`descent`), None where it was not asked for or takes too many terms.
+    """
+
+    cells: Cells
+    parent: Array
+    signs: Signs
+    weights: Any
 
 
 def subdivide(
-    cells: Cells, measure: Measure, lines: int, first_line: int = 0, tolerance: float = TOLERANCE, rows: int = 4096
-) -> tuple[Cells, Array]:
-    """Cut `cells` by the zero sets of `lines` functions that are affine on every cell.
+    cells: Cells, field: Values, first_line: int = 0, tolerance: float = TOLERANCE, terms: float = 0
+) -> Subdivision:
+    """Cut `cells` by the zero sets of functions that are affine on every cell, `field` being their values.
 
-    `measure` gives their values at points [b, 2], b at most `rows`, and the size of the terms these were summed from.
-    New edges are named `first_line` + line. Returns the new cells and, for each, the old cell it lies in.
+    New edges are named `first_line` + line. The new vertices' descent is found if it takes up to `terms` terms each.
 
     >>> square = Cells.polygon(np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]))
-    >>> cross = lambda points: (points, np.ones(2))  # the lines x = 0 and y = 0
-    >>> subdivide(square, cross, 2)[0].areas.tolist()
+    >>> from analysis.linear_regions.plane.values import evaluated
+    >>> cross = evaluated(square.points, lambda points: (points, np.ones(2)), 2)  # the lines x = 0 and y = 0
+    >>> subdivide(square, cross).cells.areas.tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
-    s = signs(cells.points, measure, lines, tolerance, rows)
+    s = signs(field, tolerance)
     found = cut(cells, s, tolerance)
     untouched = grazing(cells, s)
     active = cut_cells(cells, found, untouched)
+    descent = Descent.of(cells, found, s, terms)
     if not len(active):
-        return cells, np.arange(cells.count)
+        return Subdivision(cells, np.arange(cells.count), s, None if descent is None else descent.weights([]))
     a, b = cells.points[cells.ends[found.where, 0]], cells.points[cells.ends[found.where, 1]]
     points = np.concatenate([cells.points, a + found.at[:, None] * (b - a)])
     ends, old_lines = split_edges(cells, found)
-    blocks = []
+    blocks: list[Pieces] = []
+    vertices, edges = len(points), len(ends)
     for block in in_blocks(cells, found, active):
-        piece = arrange(cells, points, found, s, untouched, block, len(ends))
-        points = np.concatenate([points, piece.points])
-        ends = np.concatenate([ends, piece.ends])
-        blocks.append(piece)
-        old_lines = np.concatenate([old_lines, piece.lines + first_line])
-    return assemble(cells, found, active, blocks, points, ends, old_lines)
+        blocks.append(arrange(cells, points, found, s, untouched, block, vertices, edges, descent))
+        vertices, edges = vertices + len(blocks[-1].points), edges + len(blocks[-1].ends)
+    points = np.concatenate([points, *(piece.points for piece in blocks)])
+    ends = np.concatenate([ends, *(piece.ends for piece in blocks)])
+    old_lines = np.concatenate([old_lines, *(piece.lines + first_line for piece in blocks)])
+    new, parent = assemble(cells, found, active, blocks, points, ends, old_lines)
+    new, seen = tidy(new)
+    weights = None if descent is None else descent.weights([piece.descent for piece in blocks])
+    return Subdivision(new, parent, s, weights if weights is None or seen.all() else weights[seen])
 
 
 def split_edges(cells: Cells, found: Cuts) -> tuple[Array, Array]:
@@ -110,7 +133,17 @@ def in_blocks(cells: Cells, found: Cuts, active: Array) -> list[Array]:
     return np.split(active, np.nonzero(np.diff(block))[0] + 1)
 
 
-def arrange(cells: Cells, points: Array, found: Cuts, s: Signs, untouched: Array, block: Array, edges: int) -> Pieces:
+def arrange(
+    cells: Cells,
+    points: Array,
+    found: Cuts,
+    s: Signs,
+    untouched: Array,
+    block: Array,
+    vertices: int,
+    edges: int,
+    descent: Descent | None,
+) -> Pieces:
     """All new cells inside the old cells `block`."""
     lengths = cells.lengths[block]
     side = np.repeat(cells.offsets[block], lengths) + within(lengths)
@@ -123,12 +156,13 @@ def arrange(cells: Cells, points: Array, found: Cuts, s: Signs, untouched: Array
         chord_error(cells, points, found, walk, chord, "a"), chord_error(cells, points, found, walk, chord, "b")
     )
     pairs = crossings(chord)
-    node = nodes(points, walk, chord, error, pairs, left)
+    node = nodes(points, vertices, walk, chord, error, pairs, left)
     following, origin, edge = link(walk, chord, node, edges)
     offsets, element = cycles(following)
     if len(offsets) - 1 != len(block) + len(chord.a) + len(pairs[0]):
         raise InconsistentSignsError("the cells around some crossing do not close up")
-    return pieces(walk, chord, node, offsets, element, following, origin, edge)
+    found_pieces = pieces(walk, chord, node, offsets, element, following, origin, edge)
+    return replace(found_pieces, descent=None if descent is None else descent.crossings(walk, chord, node))
 
 
 def chord_error(cells: Cells, points: Array, found: Cuts, walk: Boundary, chord: Chords, end: str) -> Array:
@@ -192,7 +226,7 @@ def pieces(
         corners, sides, lengths, parent = corners[long], sides[long], kept[real], parent[real]
     start = len(walk.vertex)
     ends = np.stack([origin[start : start + total], origin[start + total :]], axis=1)
-    return Pieces(lengths, corners, sides, parent, node.points, ends, chord.line[owner])
+    return Pieces(lengths, corners, sides, parent, node.points, ends, chord.line[owner], None)
 
 
 def assemble(
@@ -210,18 +244,18 @@ def assemble(
     order = np.argsort(parent, kind="stable")
     at = np.repeat(starts(lengths)[order], lengths[order]) + within(lengths[order])
     result = Cells(points, ends, lines, starts(lengths[order]), corners[at], sides[at])
-    return tidy(result), parent[order]
+    return result, parent[order]
 
 
-def tidy(cells: Cells) -> Cells:
-    """Drop vertices and edges that no cell uses; edges with the same two ends become one.
+def tidy(cells: Cells) -> tuple[Cells, Array]:
+    """Drop vertices and edges that no cell uses; edges with the same two ends become one. Also, which vertices stay.
 
     Both arise only where lines coincide; otherwise nothing changes.
     """
     used = np.zeros(len(cells.ends), bool)
     used[cells.sides] = True
     if used.all():
-        return cells
+        return cells, np.ones(len(cells.points), bool)
     a, b = cells.ends.min(axis=1), cells.ends.max(axis=1)
     _, first, which = np.unique(a[used] * len(cells.points) + b[used], return_index=True, return_inverse=True)
     keep = np.nonzero(used)[0][first]
@@ -231,4 +265,4 @@ def tidy(cells: Cells) -> Cells:
     seen[cells.corners] = True
     vertex = np.cumsum(seen) - 1
     ends, lines = vertex[cells.ends[keep]], cells.lines[keep]
-    return Cells(cells.points[seen], ends, lines, cells.offsets, vertex[cells.corners], edge[cells.sides])
+    return Cells(cells.points[seen], ends, lines, cells.offsets, vertex[cells.corners], edge[cells.sides]), seen

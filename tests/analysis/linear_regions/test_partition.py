@@ -144,11 +144,11 @@ def test_another_tolerance_is_tried_where_signs_are_inconsistent(monkeypatch: py
     module = import_module("analysis.linear_regions.partition")
     real, tried = module.subdivide, []
 
-    def unlucky(cells, measure, lines, first_line, tolerance, rows):
+    def unlucky(cells, field, first_line, tolerance, terms):
         tried.append(tolerance)
         if len(tried) == 1:
             raise InconsistentSignsError("on purpose")
-        return real(cells, measure, lines, first_line, tolerance, rows)
+        return real(cells, field, first_line, tolerance, terms)
 
     monkeypatch.setattr(module, "subdivide", unlucky)
     assert partition(arrangement_of(np.eye(2), np.zeros(2)), SQUARE).count == 4

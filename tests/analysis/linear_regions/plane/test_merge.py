@@ -4,6 +4,7 @@ from analysis.linear_regions import box
 from analysis.linear_regions.plane.cells import Cells
 from analysis.linear_regions.plane.merge import join
 from analysis.linear_regions.plane.subdivide import subdivide
+from analysis.linear_regions.plane.values import evaluated
 
 
 def grid(lines: int) -> Cells:
@@ -12,7 +13,7 @@ def grid(lines: int) -> Cells:
     def measure(points):
         return np.concatenate([points[:, :1] - offsets, points[:, 1:] - offsets], axis=1), np.ones(2 * lines)
 
-    return subdivide(Cells.polygon(box(-1, 1)), measure, 2 * lines)[0]
+    return subdivide(Cells.polygon(box(-1, 1)), evaluated(box(-1, 1), measure, 2 * lines)).cells
 
 
 def test_joining_columns_leaves_stripes() -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from analysis.linear_regions import box
 from analysis.linear_regions.expectation import arrangement
-from analysis.linear_regions.plane import cuts, subdivide
+from analysis.linear_regions.plane import subdivide, values
 from analysis.linear_regions.plane.cells import Cells
 from analysis.linear_regions.plane.chords import InconsistentSignsError
+from analysis.linear_regions.plane.values import evaluated
 
 
 def cut(normals, offsets, half: float = 1.0) -> Cells:
@@ -18,11 +19,13 @@ def cut(normals, offsets, half: float = 1.0) -> Cells:
     def measure(points):
         return points @ normals.T + offsets, np.linalg.norm(normals, axis=1) * half * 2 + np.abs(offsets)
 
-    cells, parent = subdivide.subdivide(Cells.polygon(box(-half, half)), measure, len(offsets))
+    whole = Cells.polygon(box(-half, half))
+    found = subdivide.subdivide(whole, evaluated(whole.points, measure, len(offsets)))
+    cells = found.cells
     assert cells.euler == 1
     assert np.isclose(cells.areas.sum(), 4 * half * half, rtol=1e-13, atol=0)
     assert cells.areas.min() > 0
-    assert (parent == 0).all()
+    assert (found.parent == 0).all()
     return cells
 
 
@@ -110,13 +113,14 @@ def test_blocks_give_what_one_pass_gives(monkeypatch: pytest.MonkeyPatch) -> Non
         cells = Cells.polygon(box(-1, 1))
         for lines in (first, second):
             measure = lambda x, lines=lines: (x @ lines[:, :2].T + lines[:, 2] / 2, np.ones(40))  # noqa: E731
-            cells, parent = subdivide.subdivide(cells, measure, 40)
-        return np.sort(cells.areas).tolist(), np.bincount(parent).tolist()
+            found = subdivide.subdivide(cells, evaluated(cells.points, measure, 40))
+            cells = found.cells
+        return np.sort(cells.areas).tolist(), np.bincount(found.parent).tolist()
 
     whole = both()
     monkeypatch.setattr(subdivide, "CUTS_AT_ONCE", 50)
     monkeypatch.setattr("analysis.linear_regions.plane.chords.PAIRS", 20)
-    monkeypatch.setattr(cuts, "KEEP", 0)
+    monkeypatch.setattr(values, "KEEP", 0)
     assert both() == whole
 
 
@@ -126,4 +130,4 @@ def test_signs_that_no_line_has_are_refused() -> None:
         return (2.0 * corner - 1)[:, None], np.ones(1)
 
     with pytest.raises(InconsistentSignsError, match="two points"):
-        subdivide.subdivide(Cells.polygon(box(-1, 1)), measure, 1)
+        subdivide.subdivide(Cells.polygon(box(-1, 1)), evaluated(box(-1, 1), measure, 1))
