@@ -15,6 +15,7 @@ ENVIRONMENT = os.environ | {
     "JAX_COMPILATION_CACHE_DIR": CACHE.name,
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",  # XLA says at length, for everything it finds there, for which machine it was compiled
 }
 
 

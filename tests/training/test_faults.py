@@ -21,7 +21,7 @@ from jaxcnn.training import experiment, loop
 from jaxcnn.training.config import Config
 from jaxcnn.training.data import DataSet, Examples, fingerprint, load
 from jaxcnn.training.experiment import conduct
-from jaxcnn.training.run import create, read_metrics, reopen, settings_of
+from jaxcnn.training.run import Run, create, read_metrics, reopen, settings_of
 from jaxcnn.training.step import initial_state
 from tests.training import tiny
 from tests.training.files import striped_set, stripes, write_folder
@@ -189,24 +189,23 @@ def test_a_nan_among_images_stops_training_where_it_is_met():
 
 
 def test_a_file_that_disappears_between_two_epochs_says_what_is_safe(folder, tmp_path, monkeypatch):
-    """Images that stay in their files: training looks at them again in every epoch."""
-    original = experiment.train
-    images = load(str(folder), mapped=True).train.images
+    """Images that are streamed: training looks at them again in every epoch. When they are back it goes on."""
+    data, run, original = shutil.copytree(folder, tmp_path / "data"), tmp_path / "run", Run.record
+    images, elsewhere = data / "train-images-idx3-ubyte", tmp_path / "elsewhere"
 
-    def train(config, learner, state, data, on_epoch, behind):
-        def afterwards(epoch, state):
-            on_epoch(epoch, state)
-            images.parts[0].path.unlink()
-            images[[0]]
+    def record(self, *arguments, **settings):
+        original(self, *arguments, **settings)
+        images.rename(elsewhere)
 
-        return original(config, learner, state, data, afterwards, behind)
-
-    monkeypatch.setattr(experiment, "train", train)
+    monkeypatch.setattr(Run, "record", record)
     with pytest.raises(UserError) as caught:
-        conduct(config(folder, tmp_path / "run"))
-    assert "cannot be read any more (No such file or directory); put the file back; " in str(caught.value)
-    assert str(caught.value).endswith(f"end of epoch 1; go on with jaxcnn train --resume {tmp_path}/run")
-    assert [epoch.epoch for epoch in read_metrics(tmp_path / "run" / "metrics.jsonl")] == [1]
+        conduct(config(data, run, stream=True))
+    assert f"{images}: cannot be read any more (No such file or directory); put the file back; " in str(caught.value)
+    assert str(caught.value).endswith(f"end of epoch 1; go on with jaxcnn train --resume {run}")
+    monkeypatch.setattr(Run, "record", original)
+    elsewhere.rename(images)
+    assert conduct(Config(resume=run)) == 0
+    assert [epoch.epoch for epoch in read_metrics(run / "metrics.jsonl")] == [1, 2]
 
 
 def lose(folder):
