@@ -190,8 +190,8 @@ def test_a_nan_among_images_stops_training_where_it_is_met():
 
 def test_a_file_that_disappears_between_two_epochs_says_what_is_safe(folder, tmp_path, monkeypatch):
     """Images that are streamed: training looks at them again in every epoch. When they are back it goes on."""
-    data, run, original = shutil.copytree(folder, tmp_path / "data"), tmp_path / "run", Run.record
-    images, elsewhere = data / "train-images-idx3-ubyte", tmp_path / "elsewhere"
+    run, original = tmp_path / "run", Run.record
+    images, elsewhere = folder / "train-images-idx3-ubyte", tmp_path / "elsewhere"
 
     def record(self, *arguments, **settings):
         original(self, *arguments, **settings)
@@ -199,7 +199,7 @@ def test_a_file_that_disappears_between_two_epochs_says_what_is_safe(folder, tmp
 
     monkeypatch.setattr(Run, "record", record)
     with pytest.raises(UserError) as caught:
-        conduct(config(data, run, stream=True))
+        conduct(config(folder, run, stream=True))
     assert f"{images}: cannot be read any more (No such file or directory); put the file back; " in str(caught.value)
     assert str(caught.value).endswith(f"end of epoch 1; go on with jaxcnn train --resume {run}")
     monkeypatch.setattr(Run, "record", original)
