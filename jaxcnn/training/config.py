@@ -106,7 +106,8 @@ class Config:
     """Where to write parameters, metrics and pictures: a new or empty folder (None: a fresh one under runs/)."""
 
     resume: Path | None = None
-    """Go on with the run in this folder, bit for bit as if it had never stopped; its settings hold, give no other."""
+    """Go on with the run in this folder, bit for bit as if it had never stopped; its settings hold, but for the devices
+    and processes it runs on, and who watches."""
 
     def __post_init__(self) -> None:
         """Refuse what no run can do.
@@ -150,7 +151,7 @@ class Config:
             raise UserError(f"--process {self.process}: must be from 0 to --processes {self.processes} less one")
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON holds them.
+        """What a run does, as JSON holds it; where it ran and who watched is left out.
 
         >>> Config(epochs=3).to_json()["epochs"]
         3

@@ -77,7 +77,7 @@ def conduct(config: Config, watch: Watch = lambda config: None) -> int:
     """Train as `config` says and return the exit code: 1 where the run stopped early or the gradients disagree.
 
     Args:
-        config: a new run's settings, or `resume` alone.
+        config: a new run's settings, or `resume` and where to go on.
         watch: who observes a run of such settings (None: nobody).
 
     Raises:
@@ -106,12 +106,12 @@ def conduct(config: Config, watch: Watch = lambda config: None) -> int:
                 compared["last"] = compare_on(experiment, result.state, config.epochs, -1)
                 logits = predictions(experiment.learner, result.state, experiment.data.test.images)
             result = result._replace(state=devices.local(result.state))
+        if is_first and observer is not None:
+            observer.conclude(experiment, run.path, result.state)
+        if is_first and result.stopped is None:
+            draw(experiment, run, result, logits)
         findings = Findings(start, compared, result.stopped, time.perf_counter() - began)
         if is_first:
-            if observer is not None:
-                observer.conclude(experiment, run.path, result.state)
-            if result.stopped is None:
-                draw(experiment, run, result, logits)
             run.write_json("summary.json", summary(experiment, result, findings))
             present(experiment, run, result, findings)
     return 0 if findings.is_good else 1

@@ -1,6 +1,6 @@
 """The run directory: what a run was, what it measured, and what it learnt.
 
-    config.json          the configuration, every field
+    config.json          the configuration: every field that says what the run does
     data.json            shape of an image, names of the classes, number of examples, and a SHA-256 of them all
     environment.json     versions, device, flags, precision, git commit
     metrics.jsonl        one object per epoch, written as it ends
