@@ -11,6 +11,7 @@ hidden behind the rest of the backward pass, 4 multiply-adds' worth of operation
 from __future__ import annotations
 
 from functools import partial
+from math import ceil
 from typing import NamedTuple
 
 import jax
@@ -85,7 +86,7 @@ def main() -> None:
     print("|---|---|---|---|" + "---|" * len(HARDWARE))
     for name, examples in NETWORKS.items():
         found = count(name, examples)
-        batches = " | ".join(f"{hidden_from(found, hardware):,.3g}" for hardware in HARDWARE)
+        batches = " | ".join(f"{ceil(hidden_from(found, hardware)):,}" for hardware in HARDWARE)
         sent, least = (f"{size / KIB:,.1f} KiB" for size in (found.sent, found.least))
         print(f"| {name} | {found.parameters:,} | {sent} | {least} | {batches} |")
 

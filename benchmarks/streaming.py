@@ -44,11 +44,13 @@ def rates(folder: str, streamed: bool) -> list[float]:
     from jaxcnn.training.devices import mesh_for
     from jaxcnn.training.experiment import placed, prepare
     from jaxcnn.training.loop import train
+    from jaxcnn.training.metrics import Epoch
+    from jaxcnn.training.step import State
 
     config = Config(data=folder, epochs=2, batch_size=64, stream=streamed, learning_rate=1e-3)
     experiment, found = prepare(config), []
 
-    def on_epoch(epoch, state):  # type: ignore[no-untyped-def]
+    def on_epoch(epoch: Epoch, state: State) -> None:
         found.append(epoch.examples_per_second)
         if streamed and epoch.epoch == 1:
             used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

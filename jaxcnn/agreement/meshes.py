@@ -30,6 +30,7 @@ WAY_ROUND = {
 
 
 def mesh_of(kind: AxisType) -> jax.sharding.Mesh:
+    """Two devices along one axis; NotImplementedError where there is one only."""
     if len(jax.devices()) < DEVICES:
         raise NotImplementedError(f"one device only; on CPU set jax_num_cpu_devices={DEVICES} before JAX starts")
     return jax.sharding.Mesh(np.array(jax.devices()[:DEVICES]), ("batch",), axis_types=(kind,))

@@ -63,6 +63,7 @@ def mesh_for(batch_size: int, parts: int, devices: int | None, model_devices: in
 
 
 def is_in_use() -> bool:
+    """Whether `jax.set_mesh` has been given a run's mesh."""
     return DATA in jax.sharding.get_abstract_mesh().axis_names
 
 

@@ -37,6 +37,7 @@ class Progress(NamedTuple):
 
 
 def started(state: State) -> Progress:
+    """Before the first step."""
     good = finite_leaves(state.params)
     return Progress(state, Sums(jnp.float32(0), jnp.float32(0)), Health(jnp.int32(0), jnp.float32(0), good, good))
 

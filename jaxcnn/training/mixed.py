@@ -39,6 +39,7 @@ def first_scaling(precision: Precision) -> Scaling | tuple[()]:
 
 
 def scale_of(scaling: Scaling | tuple[()]) -> Array | float:
+    """What the loss is multiplied by: 1 where nothing is scaled."""
     return scaling.scale if isinstance(scaling, Scaling) else 1.0
 
 

@@ -29,6 +29,7 @@ def package() -> Any:
 
 
 def manager(folder: Path) -> Any:
+    """Orbax's own, for the length of a `with`."""
     found = package()
     options = found.CheckpointManagerOptions(max_to_keep=KEPT, enable_async_checkpointing=False)
     return found.CheckpointManager(folder.absolute(), options=options)

@@ -15,7 +15,7 @@ from jaxcnn.training.batches import Batch
 from jaxcnn.training.data import Examples
 from jaxcnn.training.epoch import epoch, predictions, streamed_epoch
 from jaxcnn.training.mixed import Scaling
-from jaxcnn.training.step import Learner, initial_state, step
+from jaxcnn.training.step import Learner, gradient_of_part, initial_state, step
 from tests.training import tiny
 from tests.training.files import stripes
 
@@ -73,6 +73,13 @@ def test_a_batch_in_parts_takes_the_step_of_the_whole(parts):
     assert_close(after(learner(parts=parts)), after(learner()))
 
 
+def gradient_of(run, state, batch, key, number):
+    """What one part adds to the gradient of the last layer's kernel."""
+    part = jax.tree.map(lambda leaf: leaf[number], batch)
+    found = jax.jit(partial(gradient_of_part, run))(state, state.statistics, part, key, batch.weights.sum())
+    return np.asarray(found[2]["out"]["kernel"])
+
+
 def test_parts_see_their_own_dropout_and_their_own_statistics():
     network = networks.serial(
         norm=networks.batch_norm(), drop=networks.dropout(rate=0.5), flat=networks.flatten(), out=networks.dense(10)
@@ -82,6 +89,10 @@ def test_parts_see_their_own_dropout_and_their_own_statistics():
     images = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 4, 1), np.uint8).repeat(2, 0)
     batch = Batch(images, np.zeros((2, 4), np.int32), np.ones((2, 4), np.float32))
     new, _, _ = jax.jit(partial(step, run))(state, batch, KEY)
+    alone = [gradient_of(run, state, batch, jax.random.fold_in(KEY, number), number) for number in range(2)]
+    assert not np.allclose(alone[0], alone[1], rtol=1e-3)  # the halves are equal, what is dropped of them is not
+    moved = np.asarray(state.params["out"]["kernel"] - new.params["out"]["kernel"]) / 0.1
+    np.testing.assert_allclose(moved, alone[0] + alone[1], rtol=1e-4, atol=1e-6)
     once = 0.1 * (images[0] / 255).mean()
     np.testing.assert_allclose(new.statistics["norm"]["mean"], [once + 0.9 * once], rtol=1e-5)
 
