@@ -77,23 +77,24 @@ def turn(row: Row, layers: ModuleType) -> Callable[..., Tree]:
 
 
 def looped(row: Row, layers: ModuleType) -> Callable[..., Tree]:
-    """Turn after turn inside `lax.scan`, with another x each: (params, state, xs, target) to the last results.
+    """Turn after turn inside `lax.scan`, each with an x and a target of its own, so that none of the work is the same
+    in every turn: (params, state, xs, targets) to the last results.
 
     A step carries its parameters; the others carry their results, overwritten at each turn, so that none is left out.
     """
     once = turn(row, layers)
 
-    def steps(params: Tree, state: Tree, xs: jax.Array, target: jax.Array) -> Tree:
-        def body(carry: Tree, x: jax.Array) -> tuple[Tree, jax.Array]:
-            params, state, value = once(*carry, x, target)
+    def steps(params: Tree, state: Tree, xs: jax.Array, targets: jax.Array) -> Tree:
+        def body(carry: Tree, pair: Any) -> tuple[Tree, jax.Array]:
+            params, state, value = once(*carry, *pair)
             return (params, state), value
 
-        return jax.lax.scan(body, (params, state), xs)
+        return jax.lax.scan(body, (params, state), (xs, targets))
 
-    def turns(params: Tree, state: Tree, xs: jax.Array, target: jax.Array) -> Tree:
-        results = jax.eval_shape(once, params, state, xs[0], target)
+    def turns(params: Tree, state: Tree, xs: jax.Array, targets: jax.Array) -> Tree:
+        results = jax.eval_shape(once, params, state, xs[0], targets[0])
         start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), results)
-        return jax.lax.scan(lambda _, x: (once(params, state, x, target), None), start, xs)[0]
+        return jax.lax.scan(lambda _, pair: (once(params, state, *pair), None), start, (xs, targets))[0]
 
     return steps if row.work == "step" else turns
 
@@ -119,8 +120,8 @@ def outside(row: Row, given: Problem, budget: float = 0) -> dict[str, Compiled]:
 
 def inside(row: Row, given: Problem, name: str, length: int) -> Compiled:
     """One contender inside a scan of `length` turns."""
-    xs = np.stack([np.roll(given.x, shift, 0) for shift in range(length)])  # [length, batch, *image]
-    return compiled(looped(row, LAYERS[name]), (given.params, given.state, xs, given.target))
+    xs, targets = (np.stack([np.roll(a, shift, 0) for shift in range(length)]) for a in (given.x, given.target))
+    return compiled(looped(row, LAYERS[name]), (given.params, given.state, xs, targets))
 
 
 def repeats_bitwise(run: Callable[[], Tree], times: int = 10) -> bool:

@@ -6,8 +6,8 @@ all directions alike, k knots per unit of length meant k^2 pi / 4 crossings per 
     regions = 1 + (knots on the border) / 2 + crossings.
 
 It is within a factor of two on trained and on random networks, and too high where lines meet in one point (a network
-without biases, seen around the origin). The seconds are rough: within a factor of three on dense networks, up to six
-too few with max pools. Beyond a budget, `count` cuts the domain into slabs and holds one at a time. A region that a cut
+without biases, seen around the origin). The seconds rest on a forward pass of every stage, timed on a few points: @@
+Beyond a budget, `count` cuts the domain into slabs and holds one at a time. A region that a cut
 between slabs passes through is counted on both sides; every such region has one edge on the cut, so
 
     regions = sum over slabs - edges on the cuts.
@@ -15,7 +15,10 @@ between slabs passes through is counted on both sides; every such region has one
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -32,8 +35,6 @@ from analysis.linear_regions.stages import levels
 
 CHORDS = 16
 SECONDS = 2e-6  # per region, beside the forward passes at its corners: see benchmarks/regions.py
-FLOPS = 2e10  # per second of one core's forward pass
-TOUCH = 2e-9  # seconds per value that it reads and writes
 BYTES = 1000  # per region, at the peak, beside the values that are kept at its corners
 
 
@@ -68,23 +69,34 @@ def estimate(
         total, density = total + length, density + knots(graph, a, b)
     crossings = area * np.pi / 4 * (density / total) ** 2
     regions = float(1 + border / 2 + crossings)
-    return Estimate(regions, seconds(graph, regions), regions * BYTES + 8 * kept(graph, regions))
+    return Estimate(regions, seconds(graph, regions, domain), regions * BYTES + 8 * kept(graph, regions))
 
 
-def seconds(graph: Graph, regions: float) -> float:
+def seconds(graph: Graph, regions: float, domain: Array) -> float:
     """What cutting takes: before stage k of L some ((k - 1/2) / L)^2 of the regions are there, and every level of the
     stage is one forward pass at their corners; one layer at the corners of the stage before, if it is inherited.
     """
-    total, heir = regions * SECONDS, False
-    for k, (node, source) in enumerate(zip(graph.stages, graph.sources, strict=True)):
-        before = graph.stages[k - 1] if heir else -1
-        work = 0.0
-        for i in graph.needed(source):
-            size = graph.size_of(i) if i > before else 0
-            work += size * (TOUCH + 2 * getattr(graph.nodes[i].operation, "terms", 1) / FLOPS)
-        total += regions * ((k + 0.5 - heir) / len(graph.stages)) ** 2 * len(levels(graph, node)) * work
-        heir = heir_of(graph, node) is not None
+    points = domain.mean(axis=0) + np.linspace(0, 1, graph.rows)[:, None] * (domain[0] - domain.mean(axis=0))
+    total, heir = regions * SECONDS, None
+    for k, node in enumerate(graph.stages):
+        if heir is None:
+            work = sum(pace(level.measure, points[: level.rows]) for level in levels(graph, node))
+        else:
+            before = graph.value(points, graph.sources[k - 1])
+            work = pace(partial(heir.graph.sized, until=len(heir.graph.nodes) - 1), before)
+        total += regions * ((k + 0.5 - (heir is not None)) / len(graph.stages)) ** 2 * work
+        heir = heir_of(graph, node)
     return total
+
+
+def pace(run: Callable[[Array], object], rows: Array) -> float:
+    """Seconds that a row takes of a forward pass, the better of two measured here and now."""
+    took = []
+    for _ in range(2):
+        start = time.perf_counter()
+        run(rows)
+        took.append(time.perf_counter() - start)
+    return min(took) / len(rows)
 
 
 def kept(graph: Graph, regions: float) -> float:

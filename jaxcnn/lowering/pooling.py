@@ -17,6 +17,7 @@ from functools import partial, reduce
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from jaxcnn.lowering.fusion import once
 from jaxcnn.lowering.precision import accumulator
@@ -55,21 +56,18 @@ def window_max(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
 
     The first of equal values in row-major order wins, the first NaN wins over everything, padding never wins.
     """
-    return once(partial(running_max, window=window), x)
+    return once(partial(first_largest, window=window), x)
 
 
-def running_max(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
-    """Tap by tap, the larger of the best so far and the next."""
+def first_largest(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
+    """The largest value, then the first tap at which it (or a NaN) stands."""
     padded = pad(x, window, -jnp.inf)
-    shape = (x.shape[0], *window.output, x.shape[-1])
-    best = jnp.full(shape, -jnp.inf, x.dtype)
-    winner = jnp.broadcast_to(jnp.asarray(first_inside(window), index_dtype(window)), shape)
-    for index, t in enumerate(taps(window)):
-        value = tap(padded, window, t)
-        wins = ~(value <= best) & (best == best)
-        best = jnp.where(wins, value, best)
-        winner = jnp.where(wins, winner.dtype.type(index), winner)
-    return best, winner
+    values = [tap(padded, window, t) for t in taps(window)]
+    best, dtype = reduce(lax.max, values), index_dtype(window)
+    winner = jnp.zeros(best.shape, dtype)
+    for index, value in reversed(list(enumerate(values))):
+        winner = jnp.where((value == best) | (value != value), dtype.type(index), winner)
+    return best, lax.max(winner, jnp.broadcast_to(first_inside(window).astype(dtype), winner.shape))
 
 
 def pick(winner: jax.Array, x: jax.Array, window: Window) -> jax.Array:

@@ -26,6 +26,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 import jaxcnn.ops
+from jaxcnn.networks.commuting import pools_first
 from jaxcnn.networks.initialisers import Initialiser
 from jaxcnn.ops.geometry import is_integer
 
@@ -180,8 +181,8 @@ class Network:
 
             return network.run(x, visit, path), updated
 
-        y, is_cut = jnp.asarray(x), remat and self.kind == "serial"
-        for name, network in self.children if is_cut else (("", self),):
+        y, whole = jnp.asarray(x), pools_first(self) if ops is jaxcnn.ops else self
+        for name, network in whole.children if remat and self.kind == "serial" else (("", whole),):
             run = partial(part, network, name)
             y, new = (jax.checkpoint(run) if remat else run)(given, kept, y, key)
             updated |= new

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn.lowering.precision import accumulator
+from jaxcnn.lowering.sums import channel_sum
 from jaxcnn.ops.arguments import floating, shape
 from jaxcnn.ops.rule import Cotangents, Result, rule
 
@@ -43,7 +44,9 @@ def _add_bias_backward(kept: None, dy: jax.Array, *, like: tuple[int, ...]) -> C
 
 
 def _sum_to(y: jax.Array, *, like: tuple[int, ...], batch: tuple[int, ...]) -> jax.Array:
-    return jnp.sum(y, tuple(range(len(batch))), dtype=accumulator(y.dtype)).astype(y.dtype)  # like
+    if len(like) == 1:
+        return channel_sum(y).astype(y.dtype)  # [k]
+    return jnp.sum(y, 0, dtype=accumulator(y.dtype)).astype(y.dtype)  # [*output, k]
 
 
 def _sum_to_backward(kept: None, db: jax.Array, *, like: tuple[int, ...], batch: tuple[int, ...]) -> Cotangents:

@@ -23,6 +23,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from jaxcnn.lowering.precision import accumulator
+from jaxcnn.lowering.sums import channel_sum
 from jaxcnn.ops.arguments import filled, floating, shape
 from jaxcnn.ops.rule import Cotangents, Result, rule
 
@@ -32,9 +33,9 @@ def _wide(x: jax.Array) -> jax.Array:
 
 
 def _statistics(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    axes = tuple(range(x.ndim - 1))
-    mean = jnp.mean(_wide(x), axes)  # [c]
-    return mean, jnp.mean(jnp.square(_wide(x) - mean), axes)  # two passes: E[x^2] - E[x]^2 cancels
+    positions = x.size // x.shape[-1]
+    mean = channel_sum(x) / positions  # [c]
+    return mean, channel_sum(jnp.square(_wide(x) - mean)) / positions  # two passes: E[x^2] - E[x]^2 cancels
 
 
 def _statistics_backward(kept: Any, cotangents: Any) -> Cotangents:
@@ -80,8 +81,8 @@ def _sums(
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
     """z [n, ..., c], r [c], and the two sums that are the gradients of scale and offset [c]."""
     r = lax.rsqrt(variance + epsilon)
-    z, axes = (_wide(x) - mean) * r, tuple(range(x.ndim - 1))
-    return z, r, jnp.sum(_wide(dy) * z, axes), jnp.sum(_wide(dy), axes)
+    z = (_wide(x) - mean) * r
+    return z, r, channel_sum(_wide(dy) * z), channel_sum(dy)
 
 
 def _keep_all_but_offset(arrays: Any, y: Any) -> Any:

@@ -25,9 +25,12 @@ NAMES = (
     "1d-stride-with-remainder-dilated",
     "2d-cropped-low-padded-high",
     "2d-cropped-with-stride",
+    "2d-1x1-stride",
+    "2d-rows-dilated",
     "2d-everything",
     "3d-everything",
 )
+CHANNELS = ((4, 8), (4, 32), (8, 32))
 
 
 def named(form):
@@ -45,12 +48,12 @@ ROWS = {
 }
 
 
-def contraction(table, name, groups=1, k=8):
+def contraction(table, name, groups=1, channels=(4, 8)):
     """Integer arrays of a contraction, its window, and what the oracle makes of them."""
-    input, size, settings = WINDOWS[name]
+    (c, k), (input, size, settings) = channels, WINDOWS[name]
     settings = settings | {"groups": groups}
     where = window("conv", input, size, **settings)
-    x, kernel, y = integers(4, *input, 4), integers(*size, 4 // groups, k), integers(4, *where.output, k)
+    x, kernel, y = integers(4, *input, c), integers(*size, c // groups, k), integers(4, *where.output, k)
     if table == "correlate":
         return x, kernel, where, oracles.conv(x, kernel, **settings)
     if table == "correlate_input":
@@ -61,14 +64,21 @@ def contraction(table, name, groups=1, k=8):
 def contractions(row):
     """All that a row of a table is chosen for, with few channels and with more: on one device, or else on a mesh."""
     table, rows, form = ROWS[row]
-    candidates = [contraction(table, *case) for case in product(NAMES, (1, 2, 4), (8, 16))]
+    candidates = [contraction(table, *case) for case in product(NAMES, (1, 2, 4), CHANNELS)]
     with pytest.MonkeyPatch.context() as patch:
         for is_spread in (False, True):
             patch.setattr(convolution, "is_spread", lambda is_spread=is_spread: is_spread)
-            chosen = [case for case in candidates if convolution.choose(rows, 4, case[1].shape[-1], case[2]) is form]
+            chosen = [case for case in candidates if chosen_for(table, rows, case) is form]
             if chosen:
                 return chosen
     return []
+
+
+def chosen_for(table, rows, case):
+    """The form of one case, by the channels of its x and of its y."""
+    a, b, where, _ = case
+    channels = (b.shape[-2] * where.groups, a.shape[-1]) if table == "correlate_input" else (a.shape[-1], b.shape[-1])
+    return convolution.choose(rows, *channels, where)
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -97,8 +107,8 @@ def test_a_form_carries_its_sums_in_float32_at_least(row):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_window_has_a_form_on_every_platform(table):
-    for rows, groups, k in product(TABLES[table].values(), (1, 2, 4), (8, 16)):
-        assert convolution.choose(rows, 4, k, contraction(table, "2d-everything", groups, k)[2])
+    for rows, groups, channels in product(TABLES[table].values(), (1, 2, 4), CHANNELS):
+        assert chosen_for(table, rows, contraction(table, "2d-everything", groups, channels))
 
 
 def test_a_long_kernel_is_no_band():
@@ -116,7 +126,8 @@ def test_the_program_of_a_band_does_not_grow_with_the_signal():
 
 
 CHUNKED = {
-    "gemm.correlate_kernel": ("correlate_kernel", gemm.correlate_kernel_by_chunks, gemm),
+    "gemm.by_columns": ("correlate_kernel", gemm.correlate_kernel_by_columns, gemm),
+    "gemm.crossed": ("correlate_kernel", gemm.correlate_kernel_crossed, gemm),
     "toeplitz.correlate": ("correlate", toeplitz.correlate, toeplitz),
 }
 
@@ -126,5 +137,5 @@ CHUNKED = {
 def test_chunks_of_any_size_give_the_same_sum(monkeypatch, form, images):
     table, run, module = CHUNKED[form]
     monkeypatch.setattr(module, "images_within", lambda n, most: images)
-    a, b, where, want = contraction(table, "2d-same-stride")
+    a, b, where, want = contraction(table, "2d-rows-dilated")
     np.testing.assert_array_equal(quick_jit(lambda a, b: run(a, b, where))(np.float32(a), np.float32(b)), want)
