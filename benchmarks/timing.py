@@ -1,4 +1,8 @@
-"""Times that compare: contenders take turns, so that whatever slows the machine slows all of them."""
+"""Times that compare: contenders take turns, so that whatever slows the machine slows all of them.
+
+A turn is a few calls in a row, as a program makes them that is run again and again. The first of them is not counted:
+it pays for the caches and for the pages of memory that the contender before it left in another state.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 Run = Callable[[], object]
-FEWEST, MOST = 5, 200
+FEWEST, MOST = 3, 200  # turns
+COUNTED = 3  # calls of a turn
 IDLE = 0.3  # seconds until another library's idle threads stop spinning
 
 
@@ -44,19 +49,15 @@ def clock(run: Run) -> float:
 
 
 def take_turns(runs: Mapping[str, Run], budget: float, fewest: int = FEWEST) -> dict[str, list[float]]:
-    """Seconds of each call, all contenders once per turn, until the budget (in seconds) is spent.
-
-    Each runs once before, unmeasured.
-    """
-    for run in runs.values():
-        run()
+    """Seconds of each counted call, all contenders once per turn, until the budget (in seconds) is spent."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     end = time.perf_counter() + budget
     for turn in range(MOST):
         if turn >= fewest and time.perf_counter() > end:
             break
         for name, run in runs.items():
-            seconds[name].append(clock(run))
+            run()
+            seconds[name] += [clock(run) for _ in range(COUNTED)]
     return seconds
 
 
