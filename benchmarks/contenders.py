@@ -76,27 +76,36 @@ def turn(row: Row, layers: ModuleType) -> Callable[..., Tree]:
     return {"layer": layer, "step": step, "per example": per_example}[row.work]
 
 
-def looped(row: Row, layers: ModuleType) -> Callable[..., Tree]:
-    """Turn after turn inside `lax.scan`, each with an x and a target of its own, so that none of the work is the same
-    in every turn: (params, state, xs, targets) to the last results.
+def looped(row: Row, layers: ModuleType, turns: int) -> Callable[..., Tree]:
+    """So many turns inside `lax.scan`, each on other numbers, so that none repeats another's work: (params, state, x,
+    target) to the last results.
 
-    A step carries its parameters; the others carry their results, overwritten at each turn, so that none is left out.
+    A layer hands on its parameters and x, a step down their gradients, and its y as the next dy. The others are given
+    an x and a target for each turn; a step hands on its parameters, and gradients per example are overwritten.
     """
     once = turn(row, layers)
 
-    def steps(params: Tree, state: Tree, xs: jax.Array, targets: jax.Array) -> Tree:
+    def layer(params: Tree, state: Tree, x: jax.Array, dy: jax.Array) -> Tree:
+        def body(carry: Tree, _: None) -> tuple[Tree, None]:
+            y, gradients, state = once(*carry)
+            params, x = jax.tree.map(lambda a, d: a - LEARNING_RATE * d, (carry[0], carry[2]), gradients)
+            return (params, state, x, y), None
+
+        return jax.lax.scan(body, (params, state, x, dy), length=turns)[0]
+
+    def step(params: Tree, state: Tree, xs: jax.Array, targets: jax.Array) -> Tree:
         def body(carry: Tree, pair: Any) -> tuple[Tree, jax.Array]:
             params, state, value = once(*carry, *pair)
             return (params, state), value
 
         return jax.lax.scan(body, (params, state), (xs, targets))
 
-    def turns(params: Tree, state: Tree, xs: jax.Array, targets: jax.Array) -> Tree:
+    def per_example(params: Tree, state: Tree, xs: jax.Array, targets: jax.Array) -> Tree:
         results = jax.eval_shape(once, params, state, xs[0], targets[0])
         start = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), results)
         return jax.lax.scan(lambda _, pair: (once(params, state, *pair), None), start, (xs, targets))[0]
 
-    return steps if row.work == "step" else turns
+    return {"layer": layer, "step": step, "per example": per_example}[row.work]
 
 
 def compiled(function: Callable[..., Tree], arguments: tuple[Any, ...], budget: float = 0) -> Compiled:
@@ -118,10 +127,12 @@ def outside(row: Row, given: Problem, budget: float = 0) -> dict[str, Compiled]:
     return {name: compiled(turn(row, layers), given, budget) for name, layers in LAYERS.items()}
 
 
-def inside(row: Row, given: Problem, name: str, length: int) -> Compiled:
-    """One contender inside a scan of `length` turns."""
-    xs, targets = (np.stack([np.roll(a, shift, 0) for shift in range(length)]) for a in (given.x, given.target))
-    return compiled(looped(row, LAYERS[name]), (given.params, given.state, xs, targets))
+def inside(row: Row, given: Problem, name: str, turns: int) -> Compiled:
+    """One contender inside a scan of so many turns; its examples move by one place from turn to turn."""
+    x, target = given.x, given.target
+    if row.work != "layer":
+        x, target = (np.stack([np.roll(a, shift, 0) for shift in range(turns)]) for a in (x, target))
+    return compiled(looped(row, LAYERS[name], turns), (given.params, given.state, x, target))
 
 
 def repeats_bitwise(run: Callable[[], Tree], times: int = 10) -> bool:

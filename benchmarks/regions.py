@@ -30,21 +30,21 @@ from rich.table import Table
 from benchmarks.timing import others
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
-HALF = 1.0  # of the square that is looked at
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A random network: hidden widths, timed calls, and whether regioncam (and affine maps) take part."""
+    """A random network on [-half, half]^2: hidden widths, calls, whether regioncam (and affine maps) take part."""
 
     hidden: tuple[int, ...]
     turns: int
     compared: bool
+    half: float = 1.0
 
     @property
     def name(self) -> str:
-        return f"{self.hidden[0]} x {len(self.hidden)}"
+        return f"{self.hidden[0]} x {len(self.hidden)}" + (f", half {self.half:g}" if self.half < 1 else "")
 
 
 CASES = (
@@ -54,12 +54,16 @@ CASES = (
     Case((370,) * 3, 2, compared=False),
     Case((1840,), 5, compared=False),
     Case((670,) * 3, 1, compared=False),
+    Case((670,) * 3, 3, compared=False, half=0.3),
+    Case((670,) * 3, 10, compared=False, half=0.1),
 )
 
 
 @dataclass(frozen=True)
 class Options:
-    """Count regions on [-1, 1]^2 at about 10^4, 3 10^5 and 10^6 of them, and compare counts on small networks."""
+    """Count regions at about 10^4, 3 10^5 and 10^6 of them, with the width and with the square that is looked at, and
+    compare counts on small networks.
+    """
 
     largest: int = 1840
     """Leave out networks with wider layers than this."""
@@ -78,22 +82,22 @@ def mlp(hidden: Sequence[int], seed: int) -> Layers:
     ]
 
 
-def ours(layers: Layers) -> int:
+def ours(layers: Layers, half: float = 1.0) -> int:
     from analysis.linear_regions import box, partition
 
-    return partition(layers, box(-HALF, HALF)).count
+    return partition(layers, box(-half, half)).count
 
 
-def ours_with_maps(layers: Layers) -> int:
+def ours_with_maps(layers: Layers, half: float = 1.0) -> int:
     from analysis.linear_regions import box, partition
 
-    return len(partition(layers, box(-HALF, HALF)).affine_maps)
+    return len(partition(layers, box(-half, half)).affine_maps)
 
 
-def theirs(layers: Layers) -> int:
+def theirs(layers: Layers, half: float = 1.0) -> int:
     from regioncam import Regioncam
 
-    found = Regioncam(size=HALF)
+    found = Regioncam(size=half)
     for depth, (kernel, bias) in enumerate(layers):
         found.linear(kernel, bias)
         if depth < len(layers) - 1:
@@ -110,15 +114,15 @@ def spent(run: Callable[[], object]) -> tuple[float, float]:
 
 def measure(case: Case) -> dict[str, Any]:
     """One case, in a process of its own, so that the peak of memory is its own too."""
-    layers = mlp(case.hidden, seed=0)
-    record: dict[str, Any] = {"network": case.name, "regions": ours(layers)}
+    work = mlp(case.hidden, seed=0), case.half
+    record: dict[str, Any] = {"network": case.name, "regions": ours(*work)}
     record["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    runs = {"seconds": lambda: ours(layers)}
+    runs = {"seconds": lambda: ours(*work)}
     if case.compared:
-        runs["with_maps"] = lambda: ours_with_maps(layers)
+        runs["with_maps"] = lambda: ours_with_maps(*work)
     if case.compared and find_spec("regioncam"):
-        runs["regioncam"] = lambda: theirs(layers)
-        record["regioncam_regions"] = theirs(layers)
+        runs["regioncam"] = lambda: theirs(*work)
+        record["regioncam_regions"] = theirs(*work)
     with others() as foreign:
         seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
         for _ in range(case.turns):

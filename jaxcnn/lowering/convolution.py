@@ -81,15 +81,16 @@ def is_thin(c: int, k: int, window: Window) -> bool:
 
 
 def suits_crossing(c: int, k: int, window: Window) -> bool:
-    return window.stride[0] == 1 and 8 <= c <= 32 and has_few_slices(window)
+    return window.stride[0] == 1 and 8 <= c <= 32 and suits_chunks(window)
 
 
 def suits_columns(c: int, k: int, window: Window) -> bool:
-    return c * k * prod(window.size) <= 2**20 and has_few_slices(window)
+    return c * k * prod(window.size) <= 2**20 and suits_chunks(window)
 
 
-def has_few_slices(window: Window) -> bool:
-    return sum(window.size) <= 16  # columns are a slice per tap of each axis, which takes long to compile
+def suits_chunks(window: Window) -> bool:
+    """Few slices, one per tap of each axis, which are slow to compile; and a batch that can be taken in parts."""
+    return sum(window.size) <= 16 and not is_spread()
 
 
 def always(c: int, k: int, window: Window) -> bool:
