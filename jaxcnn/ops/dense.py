@@ -18,6 +18,7 @@ import jax
 from jax import lax
 from jaxtyping import Array, Float
 
+from jaxcnn.lowering.dense import input_product
 from jaxcnn.lowering.precision import accumulator
 from jaxcnn.ops.arguments import filled, floating, shape
 from jaxcnn.ops.bias import with_bias
@@ -41,7 +42,7 @@ def _dense_y_backward(kept: Any, dy: jax.Array) -> Cotangents:
 
 
 def _dense_dx(y: jax.Array, kernel: jax.Array) -> jax.Array:
-    return _contract(y, kernel, (1, 1))  # [n, i]
+    return input_product(y, kernel)  # [n, i]
 
 
 def _dense_dx_backward(kept: Any, dx: jax.Array) -> Cotangents:
