@@ -63,11 +63,18 @@ def first_largest(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
     """The largest value, then the first tap at which it (or a NaN) stands."""
     padded = pad(x, window, -jnp.inf)
     values = [tap(padded, window, t) for t in taps(window)]
-    best, dtype = reduce(lax.max, values), index_dtype(window)
+    best, dtype = reduce(larger, values), index_dtype(window)
     winner = jnp.zeros(best.shape, dtype)
     for index, value in reversed(list(enumerate(values))):
         winner = jnp.where((value == best) | (value != value), dtype.type(index), winner)
     return best, lax.max(winner, jnp.broadcast_to(first_inside(window).astype(dtype), winner.shape))
+
+
+def larger(best: jax.Array, value: jax.Array) -> jax.Array:
+    """The second if it is larger or the first NaN. Of two that are equal the first: `lax.max` would share between both
+    what is differentiated through it.
+    """
+    return jnp.where((value <= best) | (best != best), best, value)
 
 
 def pick(winner: jax.Array, x: jax.Array, window: Window) -> jax.Array:

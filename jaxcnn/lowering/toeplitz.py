@@ -1,15 +1,17 @@
-"""Few channels: blocks of neighbouring outputs as one matrix product with a banded (Toeplitz) matrix.
+"""Few channels: blocks of neighbouring outputs at once, through a banded (Toeplitz) matrix.
 
 With few channels a product of columns and kernel is too narrow to be fast. Along the last axis, B neighbouring outputs
 together see V = s (B - 1) + d (f - 1) + 1 inputs, and they see them through the banded matrix
 
-    M[(t', v, c), (b, k)] = sum over t with v = s b + d t of w[t', t, c, k]      t': taps of the other axes
+    M[t', v, c, (b, k)] = sum over t with v = s b + d t of w[t', t, c, k]        t': taps of the other axes
 
-so that  y[.., (b, k)] = x[.., (t', v, c)] M  is B times as wide, at V / f times the multiplications.
+so that y[.., (b, k)] = sum over t', v, c of x[.., B s o + v, c] M[t', v, c, (b, k)]  is B times as wide, at V / f times
+the multiplications: a product with columns, or a convolution of stride B s.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from math import prod
 
@@ -18,26 +20,57 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxcnn.lowering import xla
 from jaxcnn.lowering.chunks import images_within, mapped
 from jaxcnn.lowering.precision import accumulator
 from jaxcnn.lowering.taps import pad
 from jaxcnn.lowering.window import Window
 
-BLOCK = 4  # outputs per block: 2, 4, 6, 8 and 12 were tried on seed 2's layers
+BLOCK = 4  # outputs per block of a product: 2, 4, 6, 8 and 12 were tried on seed 2's layers
+WIDTH, MOST = 32, 8  # numbers per block of a convolution, and outputs at most
 COLUMNS = 2**19  # numbers per chunk, 2 MiB of float32: 2**18 is slower by a third, 2**20 takes more memory
 
 
-def bands(window: Window) -> np.ndarray:
+def bands(window: Window, block: int) -> np.ndarray:
     """E[t, v, b] = 1 where input v of a block meets its output b at tap t, else 0."""
     s, d, f = window.stride[-1], window.dilation[-1], window.size[-1]
-    t, v, b = np.ogrid[:f, : s * (BLOCK - 1) + d * (f - 1) + 1, :BLOCK]
+    t, v, b = np.ogrid[:f, : s * (block - 1) + d * (f - 1) + 1, :block]
     return (v == s * b + d * t).astype(np.float32)
+
+
+def banded(kernel: jax.Array, window: Window, block: int) -> jax.Array:
+    """M[*other taps, v, c, (b, k)]."""
+    *other, f, c, k = kernel.shape
+    matrix = jnp.einsum("tvb,ltck->lvcbk", bands(window, block), kernel.reshape(-1, f, c, k)).astype(kernel.dtype)
+    return matrix.reshape(*other, -1, c, block * k)
+
+
+def side_by_side(y: jax.Array, block: int, window: Window) -> jax.Array:
+    """y[.., blocks, (b, k)] as [.., outputs, k]."""
+    y = y.reshape(*y.shape[:-2], -1, y.shape[-1] // block)
+    return lax.slice_in_dim(y, 0, window.output[-1], axis=y.ndim - 2)  # [n, *output, k]
+
+
+def correlate_by_strides(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """y[n, o, k] = sum over t, c of x[n, s o + d t - low, c] w[t, c, k], for one group, as a convolution by blocks."""
+    block = min(MOST, -(-WIDTH // kernel.shape[-1]))
+    matrix = banded(kernel, window, block)
+    v, stride, low = matrix.shape[-3], block * window.stride[-1], window.padding[-1][0]
+    last = (-(-window.output[-1] // block) - 1) * stride  # where the last block starts
+    where = replace(
+        window,
+        size=(*window.size[:-1], v),
+        stride=(*window.stride[:-1], stride),
+        padding=(*window.padding[:-1], (low, last + v - window.input[-1] - low)),
+        dilation=(*window.dilation[:-1], 1),
+    )
+    return side_by_side(xla.correlate(x, matrix, where), block, window)
 
 
 def columns(x: jax.Array, window: Window) -> jax.Array:
     """x[n, *input, c] as [n, *output but the last, blocks, (t', v, c)]."""
     n, s = x.shape[0], window.stride[-1]
-    blocks, inputs = -(-window.output[-1] // BLOCK), bands(window).shape[1]
+    blocks, inputs = -(-window.output[-1] // BLOCK), bands(window, BLOCK).shape[1]
     padded = pad(x, window)
     last = (blocks - 1) * BLOCK * s  # where the last block starts
     missing = max(last + inputs - padded.shape[-2], 0)
@@ -52,25 +85,23 @@ def columns(x: jax.Array, window: Window) -> jax.Array:
     return jnp.concatenate(rows, -1)
 
 
-def correlate(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
-    """y[n, o, k] = sum over t, c of x[n, s o + d t - low, c] w[t, c, k], for one group."""
-    *_, f, c, k = kernel.shape
-    matrix = jnp.einsum("tvb,ltck->lvcbk", bands(window), kernel.reshape(-1, f, c, k)).astype(x.dtype)
-    matrix = matrix.reshape(-1, BLOCK * k)  # [t' v c, b k]
-    return mapped(lambda x: banded_product(columns(x, window), matrix, window), images_per_chunk(x, window), x)
+def correlate_by_columns(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """The same as a product with columns, a few images at a time."""
+    matrix = banded(kernel, window, BLOCK)
+    matrix = matrix.reshape(-1, matrix.shape[-1])  # [t' v c, b k]
 
+    def chunk(x: jax.Array) -> jax.Array:
+        x = columns(x, window)
+        contract = (((x.ndim - 1,), (0,)), ((), ()))
+        return side_by_side(
+            lax.dot_general(x, matrix, contract, preferred_element_type=accumulator(x.dtype)), BLOCK, window
+        )
 
-def banded_product(x: jax.Array, matrix: jax.Array, window: Window) -> jax.Array:
-    """Columns times bands, with the blocks laid side by side again."""
-    y = lax.dot_general(
-        x, matrix, (((x.ndim - 1,), (0,)), ((), ())), preferred_element_type=accumulator(x.dtype)
-    )  # [n, *output but the last, blocks, b k]
-    y = y.reshape(*y.shape[:-2], -1, matrix.shape[-1] // BLOCK)
-    return lax.slice_in_dim(y, 0, window.output[-1], axis=y.ndim - 2)  # [n, *output, k]
+    return mapped(chunk, images_per_chunk(x, window), x)
 
 
 def images_per_chunk(x: jax.Array, window: Window) -> int:
     """As many images as keep the columns within bounds."""
     blocks = prod(window.output[:-1]) * -(-window.output[-1] // BLOCK)
-    width = prod(window.size[:-1]) * bands(window).shape[1] * x.shape[-1]
+    width = prod(window.size[:-1]) * bands(window, BLOCK).shape[1] * x.shape[-1]
     return images_within(x.shape[0], COLUMNS // (blocks * width))

@@ -120,7 +120,9 @@ def test_a_long_kernel_is_no_band():
 def test_the_program_of_a_band_does_not_grow_with_the_signal():
     def length(n):
         where, signal = window("conv", (n,), (3,)), jnp.ones((1, n, 1))
-        return len(jax.make_jaxpr(lambda x, k: toeplitz.correlate(x, k, where))(signal, jnp.ones((3, 1, 1))).eqns)
+        return len(
+            jax.make_jaxpr(lambda x, k: toeplitz.correlate_by_columns(x, k, where))(signal, jnp.ones((3, 1, 1))).eqns
+        )
 
     assert length(44) == length(44100)
 
@@ -128,7 +130,7 @@ def test_the_program_of_a_band_does_not_grow_with_the_signal():
 CHUNKED = {
     "gemm.by_columns": ("correlate_kernel", gemm.correlate_kernel_by_columns, gemm),
     "gemm.crossed": ("correlate_kernel", gemm.correlate_kernel_crossed, gemm),
-    "toeplitz.correlate": ("correlate", toeplitz.correlate, toeplitz),
+    "toeplitz.correlate_by_columns": ("correlate", toeplitz.correlate_by_columns, toeplitz),
 }
 
 
