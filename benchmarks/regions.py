@@ -55,7 +55,7 @@ CASES = (
     Case((1840,), 5, compared=False),
     Case((670,) * 3, 1, compared=False),
     Case((670,) * 3, 3, compared=False, half=0.3),
-    Case((670,) * 3, 10, compared=False, half=0.1),
+    Case((670,) * 3, 10, compared=False, half=0.06),
 )
 
 

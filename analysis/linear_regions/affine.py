@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -21,7 +22,6 @@ SVD_LIMIT = 1 << 20  # entries of a kernel up to which its spectral norm is comp
 def dense(kernel: Array, bias: Array | float = 0.0, inherent: Array | float = 0.0) -> Affine:
     """x @ kernel[in, out] + bias."""
     inputs, outputs = kernel.shape
-    gain, absolute = gains(kernel)
     bias = np.array(np.broadcast_to(bias, (outputs,)))
     return Affine(
         lambda x: x @ kernel,
@@ -29,18 +29,23 @@ def dense(kernel: Array, bias: Array | float = 0.0, inherent: Array | float = 0.
         bias,
         np.linalg.norm(kernel, axis=0),
         inputs,
-        gain,
-        absolute,
+        cache(lambda: spectral_norm(kernel)),
+        absolute_norm(kernel),
         inherent,
     )
 
 
-def gains(kernel: Array) -> tuple[float, float]:
-    """Bounds of the spectral norms of a matrix and of its absolute values."""
+def absolute_norm(kernel: Array) -> float:
+    """A bound of the spectral norm of a matrix's absolute values."""
     size = np.abs(kernel)
-    absolute = min(np.linalg.norm(kernel), np.sqrt(size.sum(axis=0).max(initial=0) * size.sum(axis=1).max(initial=0)))
-    exact = float(np.linalg.norm(kernel, 2)) * (1 + 1e-12) if kernel.size <= SVD_LIMIT else absolute
-    return float(min(exact, absolute)), float(absolute)
+    sums = size.sum(axis=0).max(initial=0) * size.sum(axis=1).max(initial=0)
+    return float(min(np.linalg.norm(kernel), np.sqrt(sums)))
+
+
+def spectral_norm(kernel: Array) -> float:
+    """The spectral norm of a matrix, or a bound of it where the matrix is large."""
+    exact = np.linalg.norm(kernel, 2) * (1 + 1e-12) if kernel.size <= SVD_LIMIT else np.inf
+    return float(min(exact, absolute_norm(kernel)))
 
 
 def places(window: Window) -> Array:
@@ -94,7 +99,7 @@ def conv(window: Window, channels: int, kernel: Array, bias: Array | None) -> Af
     rows = np.tile(np.concatenate([np.linalg.norm(part, axis=0) for part in parts]), len(place))
     full = np.zeros((*window.output, features)) if bias is None else np.broadcast_to(bias, (*window.output, features))
     shared = np.bincount(place[place < positions]).max()
-    gain = max(np.sqrt(shared) * gains(part)[0] for part in parts)
+    gain = cache(lambda: float(max(np.sqrt(shared) * spectral_norm(part) for part in parts)))
     absolute = max(np.sqrt(shared) * np.linalg.norm(part) for part in parts)
     windowed = Affine(
         linear,
@@ -102,7 +107,7 @@ def conv(window: Window, channels: int, kernel: Array, bias: Array | None) -> Af
         np.array(full).ravel(),
         rows,
         len(parts[0]),
-        float(gain),
+        gain,
         float(absolute),
         scratch=place.size * channels,
     )
@@ -146,13 +151,12 @@ def avg_pool(window: Window, channels: int, count_include_pad: bool) -> Affine:
 
     rows = np.repeat(np.sqrt(inside.sum(axis=1)) / count, channels)
     gain = float(rows.max() * np.sqrt(np.bincount(place[inside]).max()))
-    return Affine(
-        linear, transpose, np.zeros(len(rows)), rows, place.shape[1], gain, gain, scratch=place.size * channels
-    )
+    bias, taps, scratch = np.zeros(len(rows)), place.shape[1], place.size * channels
+    return Affine(linear, transpose, bias, rows, taps, lambda: gain, gain, scratch=scratch)
 
 
 def scale(factor: Array, offset: Array, positions: int) -> Affine:
     """x * factor + offset per channel: batch normalisation by running statistics, written out."""
     rows, bias = np.tile(factor, positions), np.tile(offset, positions)
     gain = float(np.abs(factor).max())
-    return Affine(lambda x: x * rows, lambda dy: dy * rows, bias, np.abs(rows), 1, gain, gain)
+    return Affine(lambda x: x * rows, lambda dy: dy * rows, bias, np.abs(rows), 1, lambda: gain, gain)

@@ -47,9 +47,9 @@ class Affine(Operation):
     """y = linear(x) + bias.
 
     Fields: transpose: the adjoint of `linear`; bias [out]; rows [out]: the Euclidean norm of each output's
-    coefficients; terms: how many of them; gain and absolute_gain: bounds of the spectral norm of the coefficients and
-    of their absolute values; inherent [out]: the size of what the coefficients themselves were rounded from; scratch:
-    floats that one row takes on its way.
+    coefficients; terms: how many of them; gain and absolute_gain: bounds of the spectral norm of the coefficients
+    (found when an error bound asks for it) and of their absolute values; inherent [out]: the size of what the
+    coefficients themselves were rounded from; scratch: floats that one row takes on its way.
     """
 
     linear: Callable[[Array], Array]
@@ -57,7 +57,7 @@ class Affine(Operation):
     bias: Array
     rows: Any
     terms: int
-    gain: float
+    gain: Callable[[], float]
     absolute_gain: float
     inherent: Any = 0.0
     scratch: int = 1
@@ -83,7 +83,7 @@ class Affine(Operation):
     def error(self, x: Array, error: Array) -> Array:
         rounding = (self.terms + 2) * UNIT
         own = rounding * (self.absolute_gain * np.linalg.norm(x, axis=1) + np.linalg.norm(self.bias))
-        return self.gain * error + own + rounding * np.linalg.norm(np.broadcast_to(self.inherent, self.bias.shape))
+        return self.gain() * error + own + rounding * np.linalg.norm(np.broadcast_to(self.inherent, self.bias.shape))
 
     def row_error(self, x: Array, error: Array) -> tuple[Array, Array, Array]:
         """The same bound for every output on its own: reach [b], rows [out], rest [out] of reach rows + rest."""
