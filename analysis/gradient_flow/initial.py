@@ -107,5 +107,5 @@ def is_orthogonal(initialiser: Initialiser) -> bool:
 def mean_square(initialiser: Initialiser, shape: Shape) -> Float[np.ndarray, "..."]:
     """The entrywise mean square over as many draws as make SAMPLE numbers."""
     draws = max(1, -(-SAMPLE // prod(shape)))
-    keys = jax.random.split(jax.random.key(0), draws)
-    return np.mean([np.square(np.asarray(initialiser(key, shape, jnp.float32), np.float64)) for key in keys], axis=0)
+    drawn = jax.vmap(lambda key: initialiser(key, shape, jnp.float32))(jax.random.split(jax.random.key(0), draws))
+    return np.square(np.asarray(drawn, np.float64)).mean(axis=0)

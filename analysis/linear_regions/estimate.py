@@ -6,9 +6,11 @@ all directions alike, k knots per unit of length meant k^2 pi / 4 crossings per 
     regions = 1 + (knots on the border) / 2 + crossings.
 
 It is within a factor of two on trained and on random networks, and too high where lines meet in one point (a network
-without biases, seen around the origin). The seconds rest on a forward pass of every stage, timed on a few points: @@
-Beyond a budget, `count` cuts the domain into slabs and holds one at a time. A region that a cut
-between slabs passes through is counted on both sides; every such region has one edge on the cut, so
+without biases, seen around the origin). The seconds rest on a forward pass of every stage, timed on a few points, and
+are within a factor of three: 0.6 to 2.9 times those measured on dense networks of 10^4 to 10^6 regions, a third of them
+on seed 2's network, whose max pools cut more cells than they leave. Beyond a budget, `count` cuts the domain into slabs
+and holds one at a time. A region that a cut between slabs passes through is counted on both sides; every such region
+has one edge on the cut, so
 
     regions = sum over slabs - edges on the cuts.
 """
@@ -58,33 +60,40 @@ def estimate(
     """
     graph, domain = prepared(network, given, plane, state, activation)
     sides = np.roll(domain, -1, axis=0) - domain
-    border = sum(knots(graph, a, a + side) for a, side in zip(domain, sides, strict=True))
+    border = sum(knots(graph, a, a + side).sum() for a, side in zip(domain, sides, strict=True))
     after = domain + sides
     area = 0.5 * (domain[:, 0] * after[:, 1] - domain[:, 1] * after[:, 0]).sum()
     draw = np.random.default_rng(seed)
-    total, density = 0.0, 0.0
+    length, found = 0.0, np.zeros(len(graph.stages))
     for _ in range(CHORDS):
         a, b = (domain[s] + draw.random() * sides[s] for s in draw.choice(len(domain), 2, replace=False))
-        length = float(np.linalg.norm(b - a))
-        total, density = total + length, density + knots(graph, a, b)
-    crossings = area * np.pi / 4 * (density / total) ** 2
+        length, found = length + float(np.linalg.norm(b - a)), found + knots(graph, a, b)
+    crossings = area * np.pi / 4 * (found.sum() / length) ** 2
     regions = float(1 + border / 2 + crossings)
-    return Estimate(regions, seconds(graph, regions, domain), regions * BYTES + 8 * kept(graph, regions))
+    shares = np.append(0.0, (np.cumsum(found) / max(found.sum(), 1)) ** 2)  # of the regions, before and after stages
+    memory = regions * BYTES + 8 * kept(graph, regions, shares)
+    return Estimate(regions, float(seconds(graph, regions, shares, domain)), float(memory))
 
 
-def seconds(graph: Graph, regions: float, domain: Array) -> float:
-    """What cutting takes: before stage k of L some ((k - 1/2) / L)^2 of the regions are there, and every level of the
-    stage is one forward pass at their corners; one layer at the corners of the stage before, if it is inherited.
+def knots(graph: Graph, a: Array, b: Array) -> Array:
+    """How many knots each stage makes between two points, [stages]."""
+    return np.bincount(segment(graph, a, b).stage[1:-1], minlength=len(graph.stages))
+
+
+def seconds(graph: Graph, regions: float, shares: Array, domain: Array) -> float:
+    """What cutting takes: a forward pass for every level of a stage, at the corners of about half the regions that it
+    makes and of all that were there; if it is inherited, one layer at the corners from before the last stage.
     """
     points = domain.mean(axis=0) + np.linspace(0, 1, graph.rows)[:, None] * (domain[0] - domain.mean(axis=0))
     total, heir = regions * SECONDS, None
     for k, node in enumerate(graph.stages):
         if heir is None:
             work = sum(pace(level.measure, points[: level.rows]) for level in levels(graph, node))
+            total += regions * (shares[k] + shares[k + 1]) / 2 * work
         else:
-            before = graph.value(points, graph.sources[k - 1])
-            work = pace(partial(heir.graph.sized, until=len(heir.graph.nodes) - 1), before)
-        total += regions * ((k + 0.5 - (heir is not None)) / len(graph.stages)) ** 2 * work
+            layer = partial(heir.graph.sized, until=len(heir.graph.nodes) - 1)
+            work = pace(layer, graph.value(points, graph.sources[k - 1]))
+            total += regions * (shares[k - 1] + shares[k]) / 2 * work
         heir = heir_of(graph, node)
     return total
 
@@ -99,19 +108,15 @@ def pace(run: Callable[[Array], object], rows: Array) -> float:
     return min(took) / len(rows)
 
 
-def kept(graph: Graph, regions: float) -> float:
-    """The most values kept at a time: those of one stage, (k - 1)^2 / L^2 of the regions being there before, and of the
-    stage before, from which they are inherited.
+def kept(graph: Graph, regions: float, shares: Array) -> float:
+    """The most values kept at a time: those of one stage at the corners from before it, and of the stage before, from
+    which they are inherited.
     """
     tables = [0.0]
-    for k, node in enumerate(graph.stages):
-        vertices, lines = regions * (k / len(graph.stages)) ** 2, max(len(level.units) for level in levels(graph, node))
+    for share, node in zip(shares, graph.stages, strict=False):
+        vertices, lines = regions * share, max(len(level.units) for level in levels(graph, node))
         tables.append(vertices * lines if fits(vertices, lines, heir_of(graph, node) is not None) else 0.0)
     return max(map(sum, pairwise(tables)), default=0.0)
-
-
-def knots(graph: Graph, a: Array, b: Array) -> int:
-    return segment(graph, a, b).count - 1
 
 
 def count(

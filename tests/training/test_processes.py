@@ -65,9 +65,8 @@ def kill_the_second(processes_, wait_for_the_first):
     return first.returncode
 
 
-@pytest.mark.parametrize(
-    "waits", [False, pytest.param(True, marks=pytest.mark.heavy)], ids=["all-killed", "one-killed"]
-)
+@pytest.mark.heavy
+@pytest.mark.parametrize("waits", [False, True], ids=["all-killed", "one-killed"])
 def test_a_job_of_which_a_process_is_killed_goes_on_bit_for_bit(folder, tmp_path, whole, waits):
     code = kill_the_second(train(folder, tmp_path / "run", "--epochs", 12), waits)
     assert code == (-6 if waits else -9)
