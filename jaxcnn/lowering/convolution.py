@@ -86,7 +86,7 @@ def is_thin(c: int, k: int, window: Window) -> bool:
 
 def suits_crossing(c: int, k: int, window: Window) -> bool:
     most = 32 if len(window.size) == 1 else 24
-    return window.stride[0] == 1 and 8 <= c <= most and suits_chunks(window)
+    return window.stride[0] == 1 and 8 <= c <= most and k <= 2 * c and suits_chunks(window)
 
 
 def suits_columns(c: int, k: int, window: Window) -> bool:

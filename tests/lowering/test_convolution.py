@@ -30,7 +30,7 @@ NAMES = (
     "2d-everything",
     "3d-everything",
 )
-CHANNELS = ((4, 8), (4, 32), (8, 32))
+CHANNELS = ((4, 8), (4, 32), (16, 32))
 
 
 def named(form):
