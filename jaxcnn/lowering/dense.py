@@ -8,6 +8,8 @@ read from memory once: with a kernel of 9216 x 4096, 16 examples take 14 ms inst
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 from jax import lax
 
@@ -23,14 +25,18 @@ def input_product(y: jax.Array, kernel: jax.Array) -> jax.Array:
     """y kernel^T, [n, i], carried in float32 at least."""
     rows = next((rows for rows in ROWS if kernel.shape[0] % rows == 0), None)
     if kernel.size < LARGE or y.shape[0] > EXAMPLES or rows is None or is_spread():
-        return whole(y, kernel)
+        return contract(y, kernel, (1, 1))
 
     def by_rows(y: jax.Array, kernel: jax.Array) -> jax.Array:
-        parts = lax.map(lambda w: whole(w, y), kernel.reshape(-1, rows, kernel.shape[1]))  # [i / rows, rows, n]
+        parts = lax.map(
+            lambda w: contract(w, y, (1, 1)), kernel.reshape(-1, rows, kernel.shape[1])
+        )  # [i / rows, rows, n]
         return parts.reshape(-1, y.shape[0]).T
 
-    return lax.platform_dependent(y, kernel, cpu=by_rows, default=whole)
+    return lax.platform_dependent(y, kernel, cpu=by_rows, default=partial(contract, axes=(1, 1)))
 
 
-def whole(a: jax.Array, b: jax.Array) -> jax.Array:
-    return lax.dot_general(a, b, (((1,), (1,)), ((), ())), preferred_element_type=accumulator(a.dtype))
+def contract(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Array:
+    """Sum over axis axes[0] of a and axes[1] of b, carried in float32 at least."""
+    dimensions = (((axes[0],), (axes[1],)), ((), ()))
+    return lax.dot_general(a, b, dimensions, preferred_element_type=accumulator(a.dtype))

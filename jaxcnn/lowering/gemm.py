@@ -12,6 +12,8 @@ f1 c + f2 k numbers are built per position instead of f1 f2 c, and the product i
 
 from __future__ import annotations
 
+from math import prod
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -84,8 +86,7 @@ def correlate_kernel_crossed(x: jax.Array, y: jax.Array, window: Window) -> jax.
 
 def images_per_chunk(y: jax.Array, width: int, most: int) -> int:
     """As many images as keep `width` numbers for each of y's positions within bounds."""
-    positions = y[0, ..., 0].size
-    return images_within(y.shape[0], min(POSITIONS, most // width) // positions)
+    return images_within(y.shape[0], min(POSITIONS, most // width) // prod(y.shape[1:-1]))
 
 
 def shifted(x: jax.Array, window: Window, axis: int, at: int) -> list[jax.Array]:

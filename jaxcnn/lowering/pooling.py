@@ -67,6 +67,7 @@ def first_largest(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
     winner = jnp.zeros(best.shape, dtype)
     for index, value in reversed(list(enumerate(values))):
         winner = jnp.where((value == best) | (value != value), dtype.type(index), winner)
+    # Padding comes before only where it equals the largest value: minus infinity.
     return best, lax.max(winner, jnp.broadcast_to(first_inside(window).astype(dtype), winner.shape))
 
 

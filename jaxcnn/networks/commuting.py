@@ -1,4 +1,4 @@
-"""ReLU and a max pool commute, so a network may be run with the pool first: a quarter of the work, a quarter kept.
+"""ReLU and a max pool commute, so a network may be run with the pool first: ReLU has less to do and to keep.
 
     max over t of max(0, x[t])  =  max(0, max over t of x[t])
 
@@ -28,4 +28,4 @@ def pools_first(network: Network) -> Network:
         kinds = [child.kind for _, child in children[i : i + 2]]
         if network.kind == "serial" and kinds == ["relu", "max_pool"]:
             children[i : i + 2] = children[i + 1], children[i]
-    return replace(network, children=tuple(children))
+    return replace(network, children=tuple(children)) if children else network

@@ -15,24 +15,16 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-from jax import lax
 from jaxtyping import Array, Float
 
-from jaxcnn.lowering.dense import input_product
-from jaxcnn.lowering.precision import accumulator
+from jaxcnn.lowering.dense import contract, input_product
 from jaxcnn.ops.arguments import filled, floating, shape
 from jaxcnn.ops.bias import with_bias
 from jaxcnn.ops.rule import Cotangents, Result, rule
 
 
-def _contract(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Array:
-    """Sum over axis axes[0] of a and axes[1] of b, carried in float32 at least."""
-    dimensions = (((axes[0],), (axes[1],)), ((), ()))
-    return lax.dot_general(a, b, dimensions, preferred_element_type=accumulator(a.dtype))
-
-
 def _dense_y(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    return _contract(x, kernel, (1, 0))  # [n, o]
+    return contract(x, kernel, (1, 0))  # [n, o]
 
 
 def _dense_y_backward(kept: Any, dy: jax.Array) -> Cotangents:
@@ -52,7 +44,7 @@ def _dense_dx_backward(kept: Any, dx: jax.Array) -> Cotangents:
 
 
 def _dense_dw(x: jax.Array, y: jax.Array) -> jax.Array:
-    return _contract(x, y, (0, 0))  # [i, o]
+    return contract(x, y, (0, 0))  # [i, o]
 
 
 def _dense_dw_backward(kept: Any, dw: jax.Array) -> Cotangents:

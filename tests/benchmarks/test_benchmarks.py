@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import contenders, growth, models, picture, report, rows, store
 from benchmarks.measure import record
+from benchmarks.timing import take_turns
 from jaxcnn import networks, ops
 
 SMALL = {
@@ -41,6 +42,13 @@ def test_a_loop_of_a_layer_is_its_turns_one_after_the_other():
         params, x = jax.tree.map(lambda a, d: a - contenders.LEARNING_RATE * d, (params, x), gradients)
         dy = y
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), looped, (params, state, x, dy))
+
+
+def test_the_first_call_of_a_turn_is_not_counted():
+    calls = []
+    times = take_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, budget=0, fewest=2)
+    assert "".join(calls) == "aaaabbbb" * 2
+    assert {name: len(seconds) for name, seconds in times.items()} == {"a": 6, "b": 6}
 
 
 def test_a_record_is_plain_numbers_and_can_be_reported(tmp_path):
