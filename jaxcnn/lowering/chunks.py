@@ -3,7 +3,7 @@
     mapped(f, images, x)       f(x) for a function that treats each image alone
     summed(f, images, x, y)    f(x, y) for a function that sums over images
 
-`images` divides the batch. One chunk is the plain call; more are a `lax.scan`. A batch that may be spread over devices
+`images` divides the batch. One chunk is the plain call; more are a loop. A batch that may be spread over devices
 is one chunk (see mesh.py).
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.lowering.mesh import is_spread
@@ -23,27 +24,32 @@ def images_within(n: int, most: int) -> int:
     return n if is_spread() else max(m for m in range(1, n + 1) if n % m == 0 and (m == 1 or m <= most))
 
 
-def split(a: jax.Array, images: int) -> jax.Array:
-    """a[n, ..] as [n / images, images, ..]."""
-    return a.reshape(-1, images, *a.shape[1:])
+def chunk(a: jax.Array, images: int, i: jax.Array) -> jax.Array:
+    """The i-th so many images of a[n, ..]: a slice of a itself, since a reshaped copy would be a second one."""
+    chunks = a.reshape(-1, images, *a.shape[1:])
+    return lax.dynamic_index_in_dim(chunks, i, keepdims=False, allow_negative_indices=False)
 
 
 def mapped(function: Callable[[jax.Array], jax.Array], images: int, x: jax.Array) -> jax.Array:
     """function(x), chunk by chunk, for an output [n, ..] of which each image depends on one image of x."""
     if images == x.shape[0]:
         return function(x)
-    y = lax.map(function, split(x, images))
+    y = lax.map(lambda i: function(chunk(x, images, i)), jnp.arange(x.shape[0] // images))
     return y.reshape(-1, *y.shape[2:])
 
 
-def summed(function: Callable[[jax.Array, jax.Array], jax.Array], images: int, x: jax.Array, y: jax.Array) -> jax.Array:
-    """function(x, y), chunk by chunk, for a sum over images of x and y."""
+def summed(
+    function: Callable[[jax.Array, jax.Array], jax.Array],
+    images: int,
+    x: jax.Array,
+    y: jax.Array,
+    shape: tuple[int, ...],
+) -> jax.Array:
+    """function(x, y), chunk by chunk, for a sum of that shape over images of x and y."""
     if images == x.shape[0]:
         return function(x, y)
 
-    def add(total: jax.Array, chunk: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-        return total + function(*chunk), None
+    def add(i: jax.Array, total: jax.Array) -> jax.Array:
+        return total + function(chunk(x, images, i), chunk(y, images, i))
 
-    chunks = (split(x, images), split(y, images))
-    shape = jax.eval_shape(function, *(a[0] for a in chunks)).shape
-    return lax.scan(add, zeros(shape, x, y), chunks)[0]
+    return lax.fori_loop(0, x.shape[0] // images, add, zeros(shape, x, y))

@@ -24,6 +24,7 @@ from jaxcnn.lowering.taps import pad, tap, taps
 from jaxcnn.lowering.window import Window
 
 COLUMNS = 5 * 2**18  # numbers per chunk, 5 MiB of float32: few enough to stay in cache
+AT_ONCE = 2**19  # numbers; more are built in a loop, since XLA builds a single chunk when x is known, long before y is
 POSITIONS = 2**14  # per chunk, at most: enough for the product to reach its speed
 
 
@@ -61,8 +62,9 @@ def correlate_kernel_by_columns(x: jax.Array, y: jax.Array, window: Window) -> j
             x = jnp.concatenate(shifted(x, window, axis, axis + 2), 0)
         return product(x.reshape(x.shape[0], -1), y.reshape(-1, k))  # [t c, k]
 
-    images = images_per_chunk(y, len(taps(window)) * c, COLUMNS)
-    return summed(chunk, images, x, y).reshape(*window.size, c, k)
+    width = len(taps(window)) * c
+    images = images_per_chunk(y, width, COLUMNS)
+    return summed(chunk, images, x, y, (width, k)).reshape(*window.size, c, k)
 
 
 def correlate_kernel_crossed(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
@@ -79,14 +81,17 @@ def correlate_kernel_crossed(x: jax.Array, y: jax.Array, window: Window) -> jax.
         y = jnp.concatenate(moved, -1)  # [images, padded, *output of the other axes, f k]
         return product(x.reshape(-1, x.shape[-1]).T, y.reshape(-1, f * k))  # [t c, f k]
 
-    images = images_per_chunk(y, len(taps(window)) // f * c + f * k, COLUMNS // 2)
-    total = summed(chunk, images, x, y).reshape(*window.size[1:], c, f, k)
+    width = len(taps(window)) // f * c
+    images = images_per_chunk(y, width + f * k, COLUMNS // 2)
+    total = summed(chunk, images, x, y, (width, f * k)).reshape(*window.size[1:], c, f, k)
     return jnp.moveaxis(total, -2, 0)
 
 
 def images_per_chunk(y: jax.Array, width: int, most: int) -> int:
     """As many images as keep `width` numbers for each of y's positions within bounds."""
-    return images_within(y.shape[0], min(POSITIONS, most // width) // prod(y.shape[1:-1]))
+    n, positions = y.shape[0], prod(y.shape[1:-1])
+    within = min(POSITIONS, most // width) // positions
+    return images_within(n, within if n * positions * width <= AT_ONCE else min(within, n // 2))
 
 
 def shifted(x: jax.Array, window: Window, axis: int, at: int) -> list[jax.Array]:

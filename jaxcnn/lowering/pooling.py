@@ -28,13 +28,13 @@ from jaxcnn.lowering.window import Window
 def window_sum(x: jax.Array, window: Window) -> jax.Array:
     """The sum under each window, padding counting as zero: [n, *output, c] in the accumulator's dtype."""
     padded = pad(x.astype(accumulator(x.dtype)), window)
-    return reduce(jnp.add, (tap(padded, window, t) for t in taps(window)))
+    return reduce(lax.add, (tap(padded, window, t) for t in taps(window)))
 
 
 def window_spread(y: jax.Array, window: Window) -> jax.Array:
     """Every y to all the inputs of its window: [n, *input, c] in the accumulator's dtype."""
     y = y.astype(accumulator(y.dtype))
-    return reduce(jnp.add, (untap(y, window, t) for t in taps(window)))
+    return reduce(lax.add, (untap(y, window, t) for t in taps(window)))
 
 
 def index_dtype(window: Window) -> np.dtype:
@@ -64,9 +64,10 @@ def first_largest(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
     padded = pad(x, window, -jnp.inf)
     values = [tap(padded, window, t) for t in taps(window)]
     best, dtype = reduce(larger, values), index_dtype(window)
-    winner = jnp.zeros(best.shape, dtype)
+    winner = lax.full_like(best, 0, dtype)
     for index, value in reversed(list(enumerate(values))):
-        winner = jnp.where((value == best) | (value != value), dtype.type(index), winner)
+        is_it = lax.bitwise_or(lax.eq(value, best), lax.ne(value, value))
+        winner = lax.select(is_it, lax.full_like(winner, index), winner)
     # Padding comes before only where it equals the largest value: minus infinity.
     return best, lax.max(winner, jnp.broadcast_to(first_inside(window).astype(dtype), winner.shape))
 
@@ -75,19 +76,22 @@ def larger(best: jax.Array, value: jax.Array) -> jax.Array:
     """The second if it is larger or the first NaN. Of two that are equal the first: `lax.max` would share between both
     what is differentiated through it.
     """
-    return jnp.where((value <= best) | (best != best), best, value)
+    return lax.select(lax.bitwise_or(lax.le(value, best), lax.ne(best, best)), best, value)
 
 
 def pick(winner: jax.Array, x: jax.Array, window: Window) -> jax.Array:
     """From each window the value at its winner: [n, *output, c]."""
     padded = pad(x, window)
-    zero = jnp.zeros((), x.dtype)
-    chosen = (jnp.where(winner == index, tap(padded, window, t), zero) for index, t in enumerate(taps(window)))
-    return reduce(jnp.add, chosen)
+    return reduce(lax.add, (where_it_is(index, winner, tap(padded, window, t)) for index, t in enumerate(taps(window))))
 
 
 def put_back(winner: jax.Array, y: jax.Array, window: Window) -> jax.Array:
     """Each y to the input that won its window; where windows overlap the contributions add: [n, *input, c]."""
-    wide, zero = y.astype(accumulator(y.dtype)), jnp.zeros((), accumulator(y.dtype))
-    shares = (untap(jnp.where(winner == index, wide, zero), window, t) for index, t in enumerate(taps(window)))
-    return reduce(jnp.add, shares).astype(y.dtype)
+    wide = y.astype(accumulator(y.dtype))
+    shares = (untap(where_it_is(index, winner, wide), window, t) for index, t in enumerate(taps(window)))
+    return reduce(lax.add, shares).astype(y.dtype)
+
+
+def where_it_is(index: int, winner: jax.Array, values: jax.Array) -> jax.Array:
+    """The values at outputs whose winner is that tap, else 0."""
+    return lax.select(lax.eq(winner, lax.full_like(winner, index)), values, lax.full_like(values, 0))

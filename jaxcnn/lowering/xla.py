@@ -36,6 +36,19 @@ def correlate(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     )  # [n, *output, k]
 
 
+def correlate_evenly(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """The same with an even number of channels: on CPU three take twice the time of four."""
+    return correlate(*evened(x, kernel), window)
+
+
+def evened(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """x[n, i, c] and w[t, c, k] with a channel of zeros more where c is odd and not one."""
+    if x.shape[-1] % 2 == 0 or x.shape[-1] == 1:
+        return x, kernel
+    zero, more, rest = jnp.zeros((), x.dtype), (0, 1, 0), [(0, 0, 0)] * (x.ndim - 2)
+    return lax.pad(x, zero, [(0, 0, 0), *rest, more]), lax.pad(kernel, zero, [*rest, more, (0, 0, 0)])
+
+
 def correlate_kernel(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
     """w[t, c, k] = sum over n, o of x[n, s o + d t - low, c] y[n, o, k], for one group."""
     axes = SPATIAL[len(window.size)]

@@ -35,7 +35,8 @@ def _wide(x: jax.Array) -> jax.Array:
 def _statistics(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     positions = x.size // x.shape[-1]
     mean = channel_sum(x) / positions  # [c]
-    return mean, channel_sum(jnp.square(_wide(x) - mean)) / positions  # two passes: E[x^2] - E[x]^2 cancels
+    squares = jnp.square(_wide(x) - mean)  # a second pass: E[x^2] - E[x]^2 cancels
+    return mean, channel_sum(squares, is_computed=True) / positions
 
 
 def _statistics_backward(kept: Any, cotangents: Any) -> Cotangents:
@@ -82,7 +83,7 @@ def _sums(
     """z [n, ..., c], r [c], and the two sums that are the gradients of scale and offset [c]."""
     r = lax.rsqrt(variance + epsilon)
     z = (_wide(x) - mean) * r
-    return z, r, channel_sum(_wide(dy) * z), channel_sum(dy)
+    return z, r, channel_sum(_wide(dy) * z, is_computed=True), channel_sum(dy)
 
 
 def _keep_all_but_offset(arrays: Any, y: Any) -> Any:

@@ -20,4 +20,4 @@ def test_a_chunk_is_the_largest_divisor_of_the_batch_within_bounds(n, most, imag
 def test_chunks_are_mapped_in_order_and_summed_over_all(images):
     x, y = jnp.arange(12.0).reshape(6, 2), jnp.arange(18.0).reshape(6, 3)
     np.testing.assert_array_equal(chunks.mapped(lambda x: 2 * x, images, x), 2 * x)
-    np.testing.assert_array_equal(chunks.summed(lambda x, y: x.T @ y, images, x, y), x.T @ y)
+    np.testing.assert_array_equal(chunks.summed(lambda x, y: x.T @ y, images, x, y, (2, 3)), x.T @ y)

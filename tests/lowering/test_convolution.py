@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.lowering import convolution, gemm, toeplitz
+from jaxcnn.lowering import convolution, gemm, groups, toeplitz
 from jaxcnn.ops.geometry import window
 from tests import oracles
 from tests.ops.checks import DTYPES, integers, quick_jit
@@ -30,7 +30,7 @@ NAMES = (
     "2d-everything",
     "3d-everything",
 )
-CHANNELS = ((4, 8), (4, 32), (16, 32))
+CHANNELS = ((3, 20), (4, 8), (4, 32), (16, 32))
 
 
 def named(form):
@@ -48,12 +48,15 @@ ROWS = {
 }
 
 
-def contraction(table, name, groups=1, channels=(4, 8)):
+CASES = [case for case in product(NAMES, (1, 2, 4), CHANNELS) if case[2][0] % case[1] == 0]
+
+
+def contraction(table, name, g=1, channels=(4, 8)):
     """Integer arrays of a contraction, its window, and what the oracle makes of them."""
     (c, k), (input, size, settings) = channels, WINDOWS[name]
-    settings = settings | {"groups": groups}
+    settings = settings | {"groups": g}
     where = window("conv", input, size, **settings)
-    x, kernel, y = integers(4, *input, c), integers(*size, c // groups, k), integers(4, *where.output, k)
+    x, kernel, y = integers(4, *input, c), integers(*size, c // g, k), integers(4, *where.output, k)
     if table == "correlate":
         return x, kernel, where, oracles.conv(x, kernel, **settings)
     if table == "correlate_input":
@@ -64,7 +67,7 @@ def contraction(table, name, groups=1, channels=(4, 8)):
 def contractions(row):
     """All that a row of a table is chosen for, with few channels and with more: on one device, or else on a mesh."""
     table, rows, form = ROWS[row]
-    candidates = [contraction(table, *case) for case in product(NAMES, (1, 2, 4), CHANNELS)]
+    candidates = [contraction(table, *case) for case in CASES]
     with pytest.MonkeyPatch.context() as patch:
         for is_spread in (False, True):
             patch.setattr(convolution, "is_spread", lambda is_spread=is_spread: is_spread)
@@ -107,14 +110,15 @@ def test_a_form_carries_its_sums_in_float32_at_least(row):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_every_window_has_a_form_on_every_platform(table):
-    for rows, groups, channels in product(TABLES[table].values(), (1, 2, 4), CHANNELS):
-        assert chosen_for(table, rows, contraction(table, "2d-everything", groups, channels))
+    for rows, case in product(TABLES[table].values(), CASES):
+        assert chosen_for(table, rows, contraction(table, *case))
 
 
 def test_a_long_kernel_is_no_band():
     where = window("conv", (44100,), (4000,))
-    for table in TABLES.values():
-        assert "toeplitz" not in convolution.choose(table.get("cpu", table["default"]), 1, 1, where).__module__
+    for table, channels in product(TABLES.values(), (1, 16)):
+        rows = table.get("cpu", table["default"])
+        assert "toeplitz" not in convolution.choose(rows, channels, channels, where).__module__
 
 
 def test_the_program_of_a_band_does_not_grow_with_the_signal():
@@ -141,3 +145,23 @@ def test_chunks_of_any_size_give_the_same_sum(monkeypatch, form, images):
     monkeypatch.setattr(module, "images_within", lambda n, most: images)
     a, b, where, want = contraction(table, "2d-rows-dilated")
     np.testing.assert_array_equal(quick_jit(lambda a, b: run(a, b, where))(np.float32(a), np.float32(b)), want)
+
+
+@pytest.mark.parametrize("images", [1, 2, 4], ids=["single-images", "pairs", "whole-batch"])
+def test_groups_of_chunks_of_any_size_give_the_same_sum(monkeypatch, images):
+    monkeypatch.setattr(groups, "images_within", lambda n, most: images)
+    x, y, where, want = contraction("correlate_kernel", "2d-rows-dilated", 2)
+    run = quick_jit(lambda x, y: convolution.kernel_by_groups(x, y, where))
+    np.testing.assert_array_equal(run(np.float32(x), np.float32(y)), want)
+
+
+@pytest.mark.parametrize(("numbers", "chunks"), [(2**18, 1), (2**20, 2)], ids=["little-at-once", "much-in-a-loop"])
+def test_what_is_large_is_built_in_a_loop(numbers, chunks):
+    y = jax.ShapeDtypeStruct((4, numbers // 256, 1), jnp.float32)
+    assert 4 // gemm.images_per_chunk(y, 64, gemm.COLUMNS) == chunks
+
+
+@pytest.mark.parametrize(("k", "outputs"), [(1, 16), (2, 16), (3, 8), (5, 4), (8, 4), (12, 2), (16, 2)])
+def test_a_block_of_a_convolution_has_17_to_32_numbers(k, outputs):
+    assert toeplitz.outputs_per_block(k) == outputs
+    assert k == 1 or 16 < k * outputs <= 32

@@ -13,10 +13,11 @@ SHAPES = [(64, 8, 8, 64), (7, 3, 5, 2), (6, 3), (1, 1), (2, 3, 1500), (13, 64), 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("is_spread", [False, True], ids=["here", "on-a-mesh"])
-def test_integers_are_summed_exactly(monkeypatch, shape, is_spread):
+@pytest.mark.parametrize("is_computed", [False, True], ids=["in-memory", "computed"])
+def test_integers_are_summed_exactly(monkeypatch, shape, is_spread, is_computed):
     monkeypatch.setattr(sums, "is_spread", lambda: is_spread)
     a = np.random.default_rng(0).integers(-9, 10, shape)
-    found = sums.channel_sum(jnp.asarray(a, jnp.float32))
+    found = sums.channel_sum(jnp.asarray(a, jnp.float32), is_computed=is_computed)
     assert found.tolist() == a.sum(tuple(range(len(shape) - 1))).tolist()
 
 
@@ -27,8 +28,14 @@ def test_rows_are_long_and_positions_fill_them():
     assert "f32[2,256]" in text
 
 
+def test_what_is_computed_is_added_in_parts():
+    text = str(jax.make_jaxpr(lambda a: sums.channel_sum(a * a, is_computed=True))(jnp.ones((12, 3, 5), jnp.float32)))
+    assert "f32[4,9,5]" in text
+
+
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
-def test_sums_are_carried_in_float32_at_least(dtype):
-    found = sums.channel_sum(jnp.ones((5000, 1), dtype))
+@pytest.mark.parametrize("is_computed", [False, True], ids=["in-memory", "computed"])
+def test_sums_are_carried_in_float32_at_least(dtype, is_computed):
+    found = sums.channel_sum(jnp.ones((5000, 1), dtype), is_computed=is_computed)
     assert found.dtype == jnp.promote_types(dtype, jnp.float32)
     assert found.tolist() == [5000]
