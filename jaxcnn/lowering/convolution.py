@@ -90,12 +90,13 @@ def is_pointwise(c: int, k: int, window: Window) -> bool:
 
 
 def is_thin(c: int, k: int, window: Window) -> bool:
-    return c <= 4 and k <= 8
+    return c <= 4 and k <= 8 and len(window.size) < 3
 
 
 def suits_crossing(c: int, k: int, window: Window) -> bool:
     most = 32 if len(window.size) == 1 else 24
-    return window.stride[0] == 1 and 8 <= c <= most and k <= 2 * c and suits_chunks(window)
+    is_wide = 8 <= c <= most and k <= 2 * c and len(window.size) < 3
+    return is_wide and window.stride[0] == 1 and suits_chunks(window)
 
 
 def suits_columns(c: int, k: int, window: Window) -> bool:
@@ -170,11 +171,11 @@ CORRELATE_KERNEL = {
         ),
         Row(depthwise.correlate_kernel_at_once, is_depthwise, "images on several devices are not taken one by one"),
         Row(kernel_by_groups, is_grouped, "4 groups of 16 to 16 at 32x32: 8.6 ms against 95 by taps"),
-        Row(kernel_by_planes, is_volume, "3x3x3, 16 to 16 at 16x16x16: 7.5 ms against 12 in three axes"),
         Row(gemm.correlate_kernel_of_one_tap, is_pointwise, "1x1, 128 to 32 at 16x16: 1.5 ms against 7.2 in order"),
         Row(xla.correlate_kernel_in_order, is_thin, "5x5, 1 to 4 at 28x28: 0.41 ms against 0.65 by columns"),
         Row(gemm.correlate_kernel_crossed, suits_crossing, "24 to 24 at 32x32: 8.9 ms, 14 by columns, 25 in order"),
         Row(gemm.correlate_kernel_by_columns, suits_columns, "64 to 64 at 16x16: 9.2 ms against 14 in order"),
+        Row(kernel_by_planes, is_volume, "XLA's convolutions are slow in three axes"),
         Row(xla.correlate_kernel_in_order, always, "512 to 512 at 7x7: 21 ms against 23 by columns"),
     ),
     "default": (
