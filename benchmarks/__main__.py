@@ -60,8 +60,11 @@ def main(options: Options) -> int:
         run(console, options, chosen, path, results)
     show(console, results)
     path.with_suffix(".md").write_text(report.markdown(results))
-    picture.draw(results, path.with_suffix(".png"))
-    console.print(f"{path}, .md, .png", highlight=False)
+    written = ".md"
+    if results["rows"]:  # growth alone has no ratios to draw
+        picture.draw(results, path.with_suffix(".png"))
+        written = ".md, .png"
+    console.print(f"{path}, {written}", highlight=False)
     return 0
 
 

@@ -36,7 +36,8 @@ def channel_sum(a: jax.Array, *, is_computed: bool = False) -> jax.Array:
     if is_spread():  # a row may not hold positions of two devices
         return jnp.sum(a, tuple(range(a.ndim - 1)), dtype=wide)
     parts = math.gcd(a.size // c, PARTS) if is_computed else 1
-    a = reduce(lax.add, a.astype(wide).reshape(parts, -1, c))  # [positions, c]
+    a = a.astype(wide).reshape(parts, -1, c)
+    a = reduce(lax.add, [lax.index_in_dim(a, part, keepdims=False) for part in range(parts)])  # [positions, c]
     together = max(q for q in range(1, max(ROW // c, 1) + 1) if len(a) % q == 0)
     rows = jnp.sum(a.reshape(-1, together * c), 0)
     return jnp.sum(rows.reshape(together, c), 0)
