@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+import benchmarks.__main__ as program
 from benchmarks import contenders, growth, models, picture, report, rows, store
 from benchmarks.measure import record
 from benchmarks.timing import take_turns
@@ -79,6 +80,26 @@ def test_results_of_another_environment_are_refused(tmp_path):
 @pytest.mark.parametrize(("power", "milliseconds"), [(1, [1.0, 4.0, 16.0]), (2, [1.0, 16.0, 256.0])])
 def test_exponent_is_the_slope(power, milliseconds):
     assert growth.exponent([1, 4, 16], milliseconds) == pytest.approx(power)
+
+
+def test_growth_alone_is_written_without_a_picture(tmp_path, monkeypatch, capsys):
+    series = {"batch": {"work": [1, 4], "milliseconds": [1.0, 4.0], "exponent": 1.0}}
+    monkeypatch.setattr(growth, "measure", lambda budget: series)
+    assert program.main(program.Options(growth=True, out=tmp_path)) == 0
+    (results,) = tmp_path.glob("*.json")
+    assert store.load(results)["growth"] == series
+    assert "| batch | 1 to 4 |" in results.with_suffix(".md").read_text()
+    assert not list(tmp_path.glob("*.png"))
+    assert "png" not in capsys.readouterr().out
+
+
+def test_the_quickest_of_several_compilations_counts(monkeypatch):
+    took = iter([5.0, 9.0, 3.0, 7.0, 4.0, 8.0])
+    nothing = contenders.Compiled(lambda: None, 0.0, 0)
+    monkeypatch.setattr(contenders, "compiled", lambda function, arguments: nothing._replace(seconds=next(took)))
+    row = SMALL["layer"]
+    programs = contenders.outside(row, contenders.problem(row), budget=1e-9)
+    assert {name: found.seconds for name, found in programs.items()} == {"hand": 3.0, "auto": 7.0}
 
 
 def test_every_row_has_its_own_name_and_fits_its_images():
