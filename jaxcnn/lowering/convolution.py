@@ -63,7 +63,8 @@ def is_narrow(c: int, k: int, window: Window) -> bool:
 
 def suits_strides(c: int, k: int, window: Window) -> bool:
     is_small = has_narrow_band(window) and len(window.size) <= 2 and max(c, k) <= 16 and (k > 1 or c > 8)
-    return is_small and toeplitz.inputs_per_block(k, window) * k <= 28 * window.size[-1]  # k of 28 times the speed
+    inputs = toeplitz.inputs_per_block(window, toeplitz.outputs_per_block(k))
+    return is_small and inputs * k <= 28 * window.size[-1]  # one by one they are k / 28 as fast
 
 
 def is_odd(c: int, k: int, window: Window) -> bool:
@@ -142,8 +143,8 @@ CORRELATE = {
         Row(correlate_by_groups, is_grouped, "4 groups of 16 to 16 at 32x32: 6.0 ms against 7.5 at once"),
         Row(toeplitz.correlate_by_strides, suits_strides, "16 to 16 at 32x32: 2.1 ms against 3.0 one by one"),
         Row(toeplitz.correlate_by_columns, is_narrow, "5x5, 4 to 1 at 24x24: 0.95 ms against 5.5 as a convolution"),
-        Row(xla.correlate_evenly, is_odd, "3 to 32 at 32x32: 1.7 ms against 2.9"),
         Row(correlate_by_planes, is_volume, "3x3x3, 16 to 16 at 16x16x16: 3.4 ms against 23 in three axes"),
+        Row(xla.correlate_evenly, is_odd, "3 to 32 at 32x32: 1.7 ms against 2.9"),
         Row(xla.correlate, always, "32 to 32 at 32x32: 7.4 ms against 15 as matrix products by chunks"),
     ),
     "default": (
@@ -170,12 +171,12 @@ CORRELATE_KERNEL = {
             "64 channels at 32x32: 4.4 ms against 26 at once",
         ),
         Row(depthwise.correlate_kernel_at_once, is_depthwise, "images on several devices are not taken one by one"),
-        Row(kernel_by_groups, is_grouped, "4 groups of 16 to 16 at 32x32: 8.6 ms against 95 by taps"),
+        Row(kernel_by_groups, is_grouped, "4 groups of 16 to 16 at 32x32: 7.6 ms against 95 by taps"),
         Row(gemm.correlate_kernel_of_one_tap, is_pointwise, "1x1, 128 to 32 at 16x16: 1.5 ms against 7.2 in order"),
         Row(xla.correlate_kernel_in_order, is_thin, "5x5, 1 to 4 at 28x28: 0.41 ms against 0.65 by columns"),
         Row(gemm.correlate_kernel_crossed, suits_crossing, "24 to 24 at 32x32: 8.9 ms, 14 by columns, 25 in order"),
         Row(gemm.correlate_kernel_by_columns, suits_columns, "64 to 64 at 16x16: 9.2 ms against 14 in order"),
-        Row(kernel_by_planes, is_volume, "XLA's convolutions are slow in three axes"),
+        Row(kernel_by_planes, is_volume, "256 to 256 at 8x8x8, batch 4: 47 ms against 88 in three axes"),
         Row(xla.correlate_kernel_in_order, always, "512 to 512 at 7x7: 21 ms against 23 by columns"),
     ),
     "default": (

@@ -28,9 +28,8 @@ def input_product(y: jax.Array, kernel: jax.Array) -> jax.Array:
         return contract(y, kernel, (1, 1))
 
     def by_rows(y: jax.Array, kernel: jax.Array) -> jax.Array:
-        parts = lax.map(
-            lambda w: contract(w, y, (1, 1)), kernel.reshape(-1, rows, kernel.shape[1])
-        )  # [i / rows, rows, n]
+        blocks = kernel.reshape(-1, rows, kernel.shape[1])  # [i / rows, rows, o]
+        parts = lax.map(lambda w: contract(w, y, (1, 1)), blocks)  # [i / rows, rows, n]
         return parts.reshape(-1, y.shape[0]).T
 
     return lax.platform_dependent(y, kernel, cpu=by_rows, default=partial(contract, axes=(1, 1)))

@@ -31,21 +31,21 @@ WIDTH, MOST = 32, 16  # numbers per block of a convolution, and outputs at most:
 COLUMNS = 2**19  # numbers per chunk, 2 MiB of float32: 2**18 is slower by a third, 2**20 takes more memory
 
 
+def inputs_per_block(window: Window, block: int) -> int:
+    """V: what a block multiplies for each other tap, where a window multiplies f."""
+    return window.stride[-1] * (block - 1) + window.span[-1]
+
+
 def bands(window: Window, block: int) -> np.ndarray:
     """E[t, v, b] = 1 where input v of a block meets its output b at tap t, else 0."""
     s, d, f = window.stride[-1], window.dilation[-1], window.size[-1]
-    t, v, b = np.ogrid[:f, : s * (block - 1) + d * (f - 1) + 1, :block]
+    t, v, b = np.ogrid[:f, : inputs_per_block(window, block), :block]
     return (v == s * b + d * t).astype(np.float32)
 
 
 def outputs_per_block(k: int) -> int:
     """Of a convolution: a power of two of them, so that a block has more than WIDTH / 2 numbers and at most WIDTH."""
     return min(1 << max((WIDTH // k).bit_length() - 1, 1), MOST)
-
-
-def inputs_per_block(k: int, window: Window) -> int:
-    """V of a convolution: what it multiplies instead of the f of a window."""
-    return window.stride[-1] * (outputs_per_block(k) - 1) + window.span[-1]
 
 
 def banded(kernel: jax.Array, window: Window, block: int) -> jax.Array:
@@ -81,7 +81,7 @@ def correlate_by_strides(x: jax.Array, kernel: jax.Array, window: Window) -> jax
 def columns(x: jax.Array, window: Window) -> jax.Array:
     """x[n, *input, c] as [n, *output but the last, blocks, (t', v, c)]."""
     n, s = x.shape[0], window.stride[-1]
-    blocks, inputs = -(-window.output[-1] // BLOCK), bands(window, BLOCK).shape[1]
+    blocks, inputs = -(-window.output[-1] // BLOCK), inputs_per_block(window, BLOCK)
     padded = pad(x, window)
     last = (blocks - 1) * BLOCK * s  # where the last block starts
     missing = max(last + inputs - padded.shape[-2], 0)
@@ -114,5 +114,5 @@ def correlate_by_columns(x: jax.Array, kernel: jax.Array, window: Window) -> jax
 def images_per_chunk(x: jax.Array, window: Window) -> int:
     """As many images as keep the columns within bounds."""
     blocks = prod(window.output[:-1]) * -(-window.output[-1] // BLOCK)
-    width = prod(window.size[:-1]) * bands(window, BLOCK).shape[1] * x.shape[-1]
+    width = prod(window.size[:-1]) * inputs_per_block(window, BLOCK) * x.shape[-1]
     return images_within(x.shape[0], COLUMNS // (blocks * width))

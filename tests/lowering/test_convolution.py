@@ -121,6 +121,12 @@ def test_a_long_kernel_is_no_band():
         assert "toeplitz" not in convolution.choose(rows, channels, channels, where).__module__
 
 
+@pytest.mark.parametrize(("c", "k"), [(3, 20), (3, 64), (16, 16), (64, 64)])
+def test_volumes_are_convolved_in_two_axes(c, k):
+    where = window("conv", (8, 8, 8), (3, 3, 3))
+    assert convolution.choose(convolution.CORRELATE["cpu"], c, k, where) is convolution.correlate_by_planes
+
+
 def test_the_program_of_a_band_does_not_grow_with_the_signal():
     def length(n):
         where, signal = window("conv", (n,), (3,)), jnp.ones((1, n, 1))

@@ -95,9 +95,15 @@ def test_half_precision_statistics_are_carried_in_float32(dtype):
     x = np.asarray([1, 3] * 2500, dtype).reshape(-1, 1)
     mean, variance = ops.batch_statistics(x)
     assert (mean.dtype, float(mean[0]), float(variance[0])) == (jnp.float32, 2, 1)
-    _, _, dscale, doffset = run(ops.batch_norm, [x, np.ones(1, dtype), np.ones(1, dtype)], np.ones_like(x))
-    assert float(doffset[0]) == float(np.asarray(5000, dtype))
-    assert abs(float(dscale[0])) <= 5000 * 2**-23  # 0, were the mean in each of the sum's terms not 10000 times 1/5000
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16], ids=["bfloat16", "float16"])
+def test_half_precision_gradients_are_carried_in_float32(dtype):
+    """2,500 times 1 and 2,500 times -1, whose mean is 0 without rounding: z is x up to epsilon."""
+    x, one = np.asarray([1, -1] * 2500, dtype).reshape(-1, 1), np.ones(1, dtype)
+    for dy, want in ((np.ones_like(x), (0, 5000)), (x, (5000, 0))):
+        _, _, dscale, doffset = run(ops.batch_norm, [x, one, one], dy)
+        assert (float(dscale[0]), float(doffset[0])) == tuple(float(np.asarray(number, dtype)) for number in want)
 
 
 def test_the_variance_does_not_cancel():
