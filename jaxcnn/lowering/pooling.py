@@ -6,8 +6,8 @@
     pick(winner, x)[o]         = x[s o + d t - low] at t = winner[o]
     put_back(winner, y)[i]     = sum over o whose winner is i of y[o]                    its transpose
 
-An elementwise chain over shifted slices: XLA fuses it into one pass. No gather, no scatter, so results do not depend
-on the order of threads.
+An elementwise chain over shifted slices, on the way back over shifted blocks (moves.py): XLA fuses it into one pass.
+No gather, no scatter, so results do not depend on the order of threads.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ import numpy as np
 from jax import lax
 
 from jaxcnn.lowering.fusion import once
+from jaxcnn.lowering.moves import by_place, spread
 from jaxcnn.lowering.precision import accumulator
-from jaxcnn.lowering.taps import pad, tap, taps, untap
+from jaxcnn.lowering.taps import pad, tap, taps
 from jaxcnn.lowering.window import Window
 
 
@@ -33,8 +34,11 @@ def window_sum(x: jax.Array, window: Window) -> jax.Array:
 
 def window_spread(y: jax.Array, window: Window) -> jax.Array:
     """Every y to all the inputs of its window: [n, *input, c] in the accumulator's dtype."""
-    y = y.astype(accumulator(y.dtype))
-    return reduce(lax.add, (untap(y, window, t) for t in taps(window)))
+
+    def share(tap: np.ndarray, y: jax.Array) -> jax.Array:
+        return y if tap.min() >= 0 else lax.select(by_place(tap >= 0, y), y, lax.full_like(y, 0))
+
+    return spread(share, window, y.astype(accumulator(y.dtype)))
 
 
 def index_dtype(window: Window) -> np.dtype:
@@ -60,38 +64,44 @@ def window_max(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
 
 
 def first_largest(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
-    """The largest value, then the first tap at which it (or a NaN) stands."""
+    """The first NaN or else the first of the largest values, and the first tap at which those very bits stand."""
     padded = pad(x, window, -jnp.inf)
     values = [tap(padded, window, t) for t in taps(window)]
-    best, dtype = reduce(larger, values), index_dtype(window)
-    winner = lax.full_like(best, 0, dtype)
+    largest = reduce(lambda best, value: lax.select(lax.gt(value, best), value, best), values)
+    best = reduce(lambda best, value: lax.select(lax.ne(value, value), value, best), reversed(values), largest)
+    winner, dtype = lax.full_like(best, 0, index_dtype(window)), index_dtype(window)
     for index, value in reversed(list(enumerate(values))):
-        is_it = lax.bitwise_or(lax.eq(value, best), lax.ne(value, value))
-        winner = lax.select(is_it, lax.full_like(winner, index), winner)
+        winner = lax.select(lax.eq(bits(value), bits(best)), lax.full_like(winner, index), winner)
     # Padding comes before only where it equals the largest value: minus infinity.
     return best, lax.max(winner, jnp.broadcast_to(first_inside(window).astype(dtype), winner.shape))
 
 
-def larger(best: jax.Array, value: jax.Array) -> jax.Array:
-    """The second if it is larger or the first NaN. Of two that are equal the first: `lax.max` would share between both
-    what is differentiated through it.
-    """
-    return lax.select(lax.bitwise_or(lax.le(value, best), lax.ne(best, best)), best, value)
+def bits(values: jax.Array) -> jax.Array:
+    """The values' bits as integers, whose comparison also finds a NaN, and zeros of one sign only."""
+    return lax.bitcast_convert_type(values, f"int{8 * values.dtype.itemsize}")
 
 
 def pick(winner: jax.Array, x: jax.Array, window: Window) -> jax.Array:
     """From each window the value at its winner: [n, *output, c]."""
     padded = pad(x, window)
-    return reduce(lax.add, (where_it_is(index, winner, tap(padded, window, t)) for index, t in enumerate(taps(window))))
+    return reduce(
+        lax.add,
+        (
+            where_it_is(lax.full_like(winner, index), winner, tap(padded, window, t))
+            for index, t in enumerate(taps(window))
+        ),
+    )
 
 
 def put_back(winner: jax.Array, y: jax.Array, window: Window) -> jax.Array:
     """Each y to the input that won its window; where windows overlap the contributions add: [n, *input, c]."""
-    wide = y.astype(accumulator(y.dtype))
-    shares = (untap(where_it_is(index, winner, wide), window, t) for index, t in enumerate(taps(window)))
-    return reduce(lax.add, shares).astype(y.dtype)
+
+    def share(tap: np.ndarray, winner: jax.Array, y: jax.Array) -> jax.Array:
+        return where_it_is(by_place(tap.astype(winner.dtype), winner), winner, y)
+
+    return spread(share, window, winner, y.astype(accumulator(y.dtype))).astype(y.dtype)
 
 
-def where_it_is(index: int, winner: jax.Array, values: jax.Array) -> jax.Array:
+def where_it_is(tap: jax.Array, winner: jax.Array, values: jax.Array) -> jax.Array:
     """The values at outputs whose winner is that tap, else 0."""
-    return lax.select(lax.eq(winner, lax.full_like(winner, index)), values, lax.full_like(values, 0))
+    return lax.select(lax.eq(winner, tap), values, lax.full_like(values, 0))

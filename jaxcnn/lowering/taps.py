@@ -1,9 +1,8 @@
-"""One tap of a window, seen from both sides: the inputs it meets, and the way back to them.
+"""The taps of a window: the inputs that each of them meets.
 
-    tap(x, t)[n, o, c]  =  x[n, s o + d t - low, c]                       a strided slice of the padded input
-    untap(y, t)[n, i, c] = sum of y[n, o, c] over o with s o + d t - low = i     its transpose: a pad with holes
+    tap(x, t)[n, o, c] = x[n, s o + d t - low, c]        a strided slice of the padded input
 
-Neither gathers nor scatters: a slice and a pad, both with strides, which XLA fuses into what surrounds them.
+No gather: XLA fuses the slice into what surrounds it. The way back, from inputs to outputs, is in moves.py.
 """
 
 from __future__ import annotations
@@ -42,13 +41,3 @@ def tap(padded: jax.Array, window: Window, t: Sizes) -> jax.Array:
     limit = tuple(a + s * (o - 1) + 1 for a, s, o in zip(start, window.stride, window.output, strict=True))
     n, c = padded.shape[0], padded.shape[-1]
     return lax.slice(padded, (0, *start, 0), (n, *limit, c), (1, *window.stride, 1))  # [n, *output, c]
-
-
-def untap(y: jax.Array, window: Window, t: Sizes) -> jax.Array:
-    """y[n, *output, c] back at the inputs that tap t met, zero elsewhere; what fell on padding is dropped."""
-    config = []
-    for axis, i in enumerate(t):
-        low = window.dilation[axis] * i - window.padding[axis][0]
-        last = low + window.stride[axis] * (window.output[axis] - 1)
-        config.append((low, window.input[axis] - 1 - last, window.stride[axis] - 1))
-    return lax.pad(y, jnp.zeros((), y.dtype), ((0, 0, 0), *config, (0, 0, 0)))  # [n, *input, c]

@@ -1,0 +1,85 @@
+"""A window seen from its inputs: which outputs reach an input, and at which tap.
+
+    i = s q + a                    input i is place a of block q                                  0 <= a < s per axis
+    s m + a + low = d t            output o = q - m reaches it at tap t: at most one for each move m
+    spread(y)[i]                   = sum over m of y[q - m]'s share for that tap
+
+There are ceil(span / s) moves per axis: one, and so nothing to add, where windows do not overlap. Whole blocks are
+padded and compared, without holes between them: XLA fuses that into one pass of contiguous reads. No scatter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from itertools import product
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxcnn.lowering.window import Sizes, Window
+
+
+def moves_along(window: Window, axis: int) -> list[tuple[int, np.ndarray]]:
+    """Every move along one axis, with the tap for each place of a block: [stride], -1 for none."""
+    f, s, d, low = window.size[axis], window.stride[axis], window.dilation[axis], window.padding[axis][0]
+    first, last = -((low + s - 1) // s), (window.span[axis] - 1 - low) // s
+    found = []
+    for m in range(first, last + 1):
+        tap, rest = np.divmod(s * m + np.arange(s) + low, d)
+        found.append((m, np.where((rest == 0) & (0 <= tap) & (tap < f), tap, -1)))
+    return found
+
+
+def moves(window: Window) -> list[tuple[Sizes, np.ndarray]]:
+    """Every move, with the number of the tap (row-major) for each place of a block: [*stride], -1 for none."""
+    found = []
+    for along in product(*(moves_along(window, axis) for axis in range(len(window.size)))):
+        move, tap = zip(*along, strict=True)
+        grid = np.stack(np.meshgrid(*tap, indexing="ij"))  # [axes, *stride]
+        number = reduce(lambda number, axis: number * axis[1] + axis[0], zip(grid, window.size, strict=True), 0)
+        found.append((move, np.where(grid.min(0) < 0, -1, number)))
+    return [(move, tap) for move, tap in found if tap.max() >= 0]
+
+
+def spread(share: Callable[..., jax.Array], window: Window, *arrays: jax.Array) -> jax.Array:
+    """The sum over all moves of share(tap, *arrays), each moved: [n, *input, c] from arrays [n, *output, c].
+
+    `share` is given the taps as [*stride] numbers and the arrays as [n, *(output, place), c].
+    """
+    blocks = tuple(-(-n // s) for n, s in zip(window.input, window.stride, strict=True))
+    every = [at_places(a, window.stride) for a in arrays]
+
+    def moved_share(move: Sizes, tap: np.ndarray) -> jax.Array:
+        if tap.size == 1:
+            return moved(share(tap, *every), window, blocks, move)
+        return share(tap, *(moved(a, window, blocks, move) for a in every))
+
+    total = reduce(lax.add, (moved_share(move, tap) for move, tap in moves(window)))
+    n, c = total.shape[0], total.shape[-1]
+    in_order = total.reshape(n, *(u * s for u, s in zip(blocks, window.stride, strict=True)), c)
+    return lax.slice(in_order, (0,) * in_order.ndim, (n, *window.input, c))
+
+
+def at_places(a: jax.Array, stride: Sizes) -> jax.Array:
+    """a[n, *output, c] for every place: [n, *(output, place), c]."""
+    pairs = [size for pair in zip(a.shape[1:-1], stride, strict=True) for size in pair]
+    kept = (0, *range(1, len(pairs), 2), len(pairs) + 1)
+    return lax.broadcast_in_dim(a, (a.shape[0], *pairs, a.shape[-1]), kept)
+
+
+def moved(a: jax.Array, window: Window, blocks: Sizes, move: Sizes) -> jax.Array:
+    """a[n, *(q - m, place), c] for every block q, zero where there is no such output."""
+    config = [(0, 0, 0)]
+    for axis, (m, u, o) in enumerate(zip(move, blocks, window.output, strict=True)):
+        low, high = m, u - o - m
+        a = lax.slice_in_dim(a, max(-low, 0), o - max(-high, 0), axis=2 * axis + 1)
+        config += [(max(low, 0), max(high, 0), 0), (0, 0, 0)]
+    return lax.pad(a, jnp.zeros((), a.dtype), (*config, (0, 0, 0)))
+
+
+def by_place(values: np.ndarray, like: jax.Array) -> jax.Array:
+    """Numbers [*stride] for every block of `like`."""
+    return lax.broadcast_in_dim(values, like.shape, tuple(range(2, like.ndim - 1, 2)))
