@@ -30,3 +30,12 @@ def once(function: Callable[[jax.Array], Any], x: jax.Array) -> Any:
         return lax.cond(x[(0,) * x.ndim] == 0, function, function, x)
 
     return barred(x) if is_spread() else lax.platform_dependent(x, cpu=branched, default=barred)
+
+
+def after(vector: jax.Array, dy: jax.Array) -> jax.Array:
+    """The vector, but not before dy is known, so that nothing computed from it can be an earlier result kept.
+
+    Two copies stand one after the other, and the first number of dy says which of them is taken.
+    """
+    start = lax.select(dy[(0,) * dy.ndim] == 0, 0, vector.shape[0])
+    return lax.dynamic_slice_in_dim(lax.concatenate([vector, vector], 0), start, vector.shape[0])

@@ -28,6 +28,7 @@ from jaxtyping import Array, Float
 import jaxcnn.ops
 from jaxcnn.networks.commuting import pools_first
 from jaxcnn.networks.initialisers import Initialiser
+from jaxcnn.networks.recomputing import recomputing
 from jaxcnn.ops.geometry import is_integer
 
 Shape = tuple[int, ...]
@@ -182,7 +183,7 @@ class Network:
 
             return network.run(x, visit, path), updated
 
-        y, whole = jnp.asarray(x), pools_first(self) if ops is jaxcnn.ops else self
+        y, whole = jnp.asarray(x), recomputing(pools_first(self)) if ops is jaxcnn.ops else self
         for name, network in whole.children if remat and self.kind == "serial" else (("", whole),):
             run = partial(part, network, name)
             y, new = (jax.checkpoint(run) if remat else run)(given, kept, y, key)

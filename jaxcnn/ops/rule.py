@@ -1,4 +1,4 @@
-r"""The one place that touches `jax.custom_vjp`: a function, what it keeps, and its handwritten backward.
+r"""The one place where a layer touches `jax.custom_vjp`: a function, what it keeps, and its handwritten backward.
 
     y = function(*arrays, **settings)
     d = backward(kept, dy, **settings)        one cotangent per array, in the arrays' order
