@@ -19,13 +19,20 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxcnn.lowering.taps import crop
 from jaxcnn.lowering.window import Sizes, Window
 
 
+def blocks(window: Window) -> Sizes:
+    """Blocks per axis; the last one may be cut off."""
+    return tuple(-(-n // s) for n, s in zip(window.input, window.stride, strict=True))
+
+
 def moves_along(window: Window, axis: int) -> list[tuple[int, np.ndarray]]:
-    """Every move along one axis, with the tap for each place of a block: [stride], -1 for none."""
+    """Every move along one axis that leads from an output to a block, with the tap for each place: [stride], or -1."""
     f, s, d, low = window.size[axis], window.stride[axis], window.dilation[axis], window.padding[axis][0]
-    first, last = -((low + s - 1) // s), (window.span[axis] - 1 - low) // s
+    first = max(-((low + s - 1) // s), 1 - window.output[axis])
+    last = min((window.span[axis] - 1 - low) // s, blocks(window)[axis] - 1)
     found = []
     for m in range(first, last + 1):
         tap, rest = np.divmod(s * m + np.arange(s) + low, d)
@@ -45,41 +52,42 @@ def moves(window: Window) -> list[tuple[Sizes, np.ndarray]]:
 
 
 def spread(share: Callable[..., jax.Array], window: Window, *arrays: jax.Array) -> jax.Array:
-    """The sum over all moves of share(tap, *arrays), each moved: [n, *input, c] from arrays [n, *output, c].
+    """The sum over all moves of share(tap, *moved arrays): [n, *input, c] from arrays [n, *output, c].
 
-    `share` is given the taps as [*stride] numbers and the arrays as [n, *(output, place), c].
+    `share` is given the taps as [*stride] numbers, and the arrays as [n, *(block, place), c] or, where a block is one
+    input, as they are: then what is shared is moved, so that the arrays need not be.
     """
-    blocks = tuple(-(-n // s) for n, s in zip(window.input, window.stride, strict=True))
-    every = [at_places(a, window.stride) for a in arrays]
 
     def moved_share(move: Sizes, tap: np.ndarray) -> jax.Array:
         if tap.size == 1:
-            return moved(share(tap, *every), window, blocks, move)
-        return share(tap, *(moved(a, window, blocks, move) for a in every))
+            return moved(share(tap, *arrays), window, move)
+        return share(tap, *(at_places(moved(a, window, move), window.stride) for a in arrays))
 
-    total = reduce(lax.add, (moved_share(move, tap) for move, tap in moves(window)))
-    n, c = total.shape[0], total.shape[-1]
-    in_order = total.reshape(n, *(u * s for u, s in zip(blocks, window.stride, strict=True)), c)
+    n, *_, c = arrays[-1].shape
+    shares = [moved_share(move, tap) for move, tap in moves(window)]
+    if not shares:  # every window sees padding only
+        return jnp.zeros((n, *window.input, c), arrays[-1].dtype)
+    covered = (u * s for u, s in zip(blocks(window), window.stride, strict=True))
+    in_order = reduce(lax.add, shares).reshape(n, *covered, c)
     return lax.slice(in_order, (0,) * in_order.ndim, (n, *window.input, c))
 
 
+def moved(a: jax.Array, window: Window, move: Sizes) -> jax.Array:
+    """a[n, q - m, c] for every block q, zero where there is no such output."""
+    padding = [(m, u - o - m) for m, u, o in zip(move, blocks(window), window.output, strict=True)]
+    positive = [(max(low, 0), max(high, 0), 0) for low, high in padding]
+    return lax.pad(crop(a, padding), jnp.zeros((), a.dtype), ((0, 0, 0), *positive, (0, 0, 0)))  # [n, *blocks, c]
+
+
 def at_places(a: jax.Array, stride: Sizes) -> jax.Array:
-    """a[n, *output, c] for every place: [n, *(output, place), c]."""
+    """a[n, *blocks, c] for every place of a block: [n, *(block, place), c]."""
     pairs = [size for pair in zip(a.shape[1:-1], stride, strict=True) for size in pair]
     kept = (0, *range(1, len(pairs), 2), len(pairs) + 1)
     return lax.broadcast_in_dim(a, (a.shape[0], *pairs, a.shape[-1]), kept)
 
 
-def moved(a: jax.Array, window: Window, blocks: Sizes, move: Sizes) -> jax.Array:
-    """a[n, *(q - m, place), c] for every block q, zero where there is no such output."""
-    config = [(0, 0, 0)]
-    for axis, (m, u, o) in enumerate(zip(move, blocks, window.output, strict=True)):
-        low, high = m, u - o - m
-        a = lax.slice_in_dim(a, max(-low, 0), o - max(-high, 0), axis=2 * axis + 1)
-        config += [(max(low, 0), max(high, 0), 0), (0, 0, 0)]
-    return lax.pad(a, jnp.zeros((), a.dtype), (*config, (0, 0, 0)))
-
-
 def by_place(values: np.ndarray, like: jax.Array) -> jax.Array:
     """Numbers [*stride] for every block of `like`."""
+    if values.size == 1:
+        return lax.full_like(like, values.item(), values.dtype)
     return lax.broadcast_in_dim(values, like.shape, tuple(range(2, like.ndim - 1, 2)))
