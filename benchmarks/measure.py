@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -13,6 +13,7 @@ from benchmarks.rows import Row
 from benchmarks.timing import FEWEST, Run, Timing, clock, others, pause, take_turns, timing
 
 HAND_TURNS, AUTO_TURNS = 4, 2  # per scan; jax.grad's own may be hundreds of times slower there
+ROUNDS = 3  # in each of which every library has its block
 Record = dict[str, Any]
 
 
@@ -20,9 +21,9 @@ def record(row: Row, *, budget: float, dtype: str = "float32", scan: bool = Fals
     """All numbers of a row.
 
     Args:
-        budget: seconds for each block of interleaved calls.
+        budget: seconds of interleaved calls for each library, in as many blocks as there are rounds.
         scan: also inside `lax.scan`.
-        torch: also PyTorch, in a block of its own.
+        torch: also PyTorch, in blocks of its own.
 
     Returns:
         milliseconds per turn (`hand`, `auto`, `torch`, `hand_scan`, `auto_scan`: median, low, high, best, calls),
@@ -34,8 +35,9 @@ def record(row: Row, *, budget: float, dtype: str = "float32", scan: bool = Fals
     runs: dict[str, Run] = {name: program.run for name, program in programs.items()}
     if scan and row.scan != "none":
         runs["hand_scan"] = inside(row, given, "hand", HAND_TURNS).run
+    theirs = pytorch(row, given) if torch and dtype == "float32" else {}
     with others() as disturbance:
-        times = {name: timing(took, turns(name)) for name, took in take_turns(runs, budget).items()}
+        times = {name: timing(took, turns(name)) for name, took in in_rounds(runs, theirs, budget).items()}
     if scan and row.scan == "both":
         times["auto_scan"] = alone(inside(row, given, "auto", AUTO_TURNS).run, budget)
     return {
@@ -43,8 +45,8 @@ def record(row: Row, *, budget: float, dtype: str = "float32", scan: bool = Fals
         "date": date.today().isoformat(),
         "dtype": dtype,
         "others": disturbance,
-        **{name: taken._asdict() for name, taken in times.items()},
-        **(pytorch(row, given, budget) if torch and dtype == "float32" else {}),
+        **{name: taken._asdict() for name, taken in times.items() if name not in theirs},
+        **fastest({name: times[name] for name in theirs}),
         "compile": {name: program.seconds for name, program in programs.items()},
         "temporaries": {name: program.temporaries for name, program in programs.items()},
         "is_repeatable": repeats_bitwise(programs["hand"].run),
@@ -63,14 +65,32 @@ def alone(run: Run, budget: float) -> Timing:
     return timing(took, AUTO_TURNS)
 
 
-def pytorch(row: Row, given: Any, budget: float) -> Record:
-    """PyTorch in the faster of its layouts, after and before a pause: its idle threads spin."""
+def in_rounds(ours: Mapping[str, Run], theirs: Mapping[str, Run], budget: float) -> dict[str, list[float]]:
+    """Seconds of all calls: in every round a block of ours and one of another library, so that both meet the machine
+    in the same moods; after each block a pause, since idle threads spin.
+    """
+    blocks = [runs for runs in (ours, theirs) if runs]
+    seconds: dict[str, list[float]] = {name: [] for runs in blocks for name in runs}
+    for _ in range(ROUNDS):
+        for runs in blocks:
+            for name, took in take_turns(runs, budget / ROUNDS, fewest=1).items():
+                seconds[name] += took
+            if theirs:
+                pause()
+    return seconds
+
+
+def pytorch(row: Row, given: Any) -> dict[str, Run]:
+    """PyTorch in each of its layouts."""
     from benchmarks.pytorch import layouts, work
 
-    runs: dict[str, Callable[[], object]] = {name: work(row, given, last) for name, last in layouts(row).items()}
-    pause()
-    times = {name: timing(took) for name, took in take_turns(runs, budget).items()}
-    pause()
+    return {name: work(row, given, last) for name, last in layouts(row).items()}
+
+
+def fastest(times: Mapping[str, Timing]) -> Record:
+    """PyTorch in the faster of its layouts."""
+    if not times:
+        return {}
     layout, best = min(times.items(), key=lambda item: item[1].median)
     return {"torch": {**best._asdict(), "layout": layout}}
 

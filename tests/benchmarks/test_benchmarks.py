@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import benchmarks.__main__ as program
-from benchmarks import contenders, growth, models, picture, report, rows, store
-from benchmarks.measure import record
+from benchmarks import contenders, growth, measure, models, picture, report, rows, store
 from benchmarks.timing import take_turns
 from jaxcnn import networks, ops
 
@@ -52,8 +51,20 @@ def test_the_first_call_of_a_turn_is_not_counted():
     assert {name: len(seconds) for name, seconds in times.items()} == {"a": 6, "b": 6}
 
 
+def test_libraries_have_their_blocks_in_every_round_with_pauses(monkeypatch):
+    calls = []
+    monkeypatch.setattr(measure, "pause", lambda: calls.append("."))
+    ours, theirs = ({name: lambda name=name: calls.append(name) for name in names} for names in ("ab", "t"))
+    seconds = measure.in_rounds(ours, theirs, budget=0)
+    assert "".join(calls) == "aaaabbbb.tttt." * measure.ROUNDS
+    assert {name: len(took) for name, took in seconds.items()} == dict.fromkeys("abt", 3 * measure.ROUNDS)
+    calls.clear()
+    measure.in_rounds(ours, {}, budget=0)
+    assert "".join(calls) == "aaaabbbb" * measure.ROUNDS
+
+
 def test_a_record_is_plain_numbers_and_can_be_reported(tmp_path):
-    found = json.loads(json.dumps(record(SMALL["layer"], budget=0, scan=True, torch=False)))
+    found = json.loads(json.dumps(measure.record(SMALL["layer"], budget=0, scan=True, torch=False)))
     results = {"environment": store.environment(), "rows": {"small layer": found}, "growth": {}}
     assert {"hand", "auto", "hand_scan", "auto_scan"} <= found.keys()
     assert found["is_repeatable"]
