@@ -145,6 +145,13 @@ def test_global_avg_pool_agrees_with_the_reference(shape):
     agrees(ops.global_avg_pool, reference.global_avg_pool, normal(*shape), multilinear=True)
 
 
+def test_a_global_average_is_one_sum_and_one_share_however_large():
+    x = np.ones((2, 8, 8, 3), np.float32)
+    program = str(jax.make_jaxpr(jax.grad(lambda x: ops.global_avg_pool(x).sum()))(x))
+    assert program.count("reduce_sum") <= 2  # the average's and the loss's
+    assert program.count(" add ") == program.count(" pad[") - 1 == 0
+
+
 def test_the_linear_maps_and_their_transposes_are_adjoint():
     where = {"stride": 1, "padding": ((1, 0), (-1, 2)), "dilation": (1, 2)}
     adjoint(lambda x: 6 * ops.avg_pool(x, (2, 3), **where), 2, 5, 6, 2)
