@@ -56,11 +56,11 @@ def test_libraries_have_their_blocks_in_every_round_with_pauses(monkeypatch):
     monkeypatch.setattr(measure, "pause", lambda: calls.append("."))
     ours, theirs = ({name: lambda name=name: calls.append(name) for name in names} for names in ("ab", "t"))
     seconds = measure.in_rounds(ours, theirs, budget=0)
-    assert "".join(calls) == "aaaabbbb.tttt." * measure.ROUNDS
+    assert "".join(calls) == "aaaabbbbaaaabbbb.tttttttt." * measure.ROUNDS
     assert {name: len(took) for name, took in seconds.items()} == dict.fromkeys("abt", 3 * measure.ROUNDS)
     calls.clear()
     measure.in_rounds(ours, {}, budget=0)
-    assert "".join(calls) == "aaaabbbb" * measure.ROUNDS
+    assert "".join(calls) == "aaaabbbbaaaabbbb" * measure.ROUNDS
 
 
 def test_a_record_is_plain_numbers_and_can_be_reported(tmp_path):
