@@ -157,7 +157,8 @@ class Network:
                 layer looks at it.
             key: what dropout draws from in training, one fold per layer.
             ops: `jaxcnn.ops`, or `jaxcnn.reference` for the very same network on plain layers. On `jaxcnn.ops` a ReLU
-                right before a max pool is run behind it, which changes no bit (see commuting.py).
+                right before a max pool is run behind it, which changes no bit (see commuting.py), and in training what
+                a batch norm and a ReLU give the next convolution is not kept (see recomputing.py).
             remat: keep for the gradient only what flows between the network's outermost parts, and compute what lies
                 within them again (`jax.checkpoint`; Chen et al. 2016). XLA for CPU in jaxlib 0.10.1 undoes it.
 

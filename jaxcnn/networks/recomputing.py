@@ -20,6 +20,7 @@ from jaxtyping import Array
 
 from jaxcnn.lowering.fusion import after
 from jaxcnn.lowering.mesh import is_spread
+from jaxcnn.ops.rule import as_cotangent
 
 if TYPE_CHECKING:
     from jaxcnn.networks.network import Call, Network
@@ -50,13 +51,14 @@ def keep_arguments(
 
 
 def chain(before: Apply, layer: Apply, kept: tuple[Array, Leaves, Leaves], dy: Array) -> tuple[Any, ...]:
-    """The chain rule over the two, each by its own rule."""
+    """The chain rule over the two, each by its own rule. (What dy varies over, the late vectors do, too.)"""
     x, vectors, leaves = kept
     late = {name: after(vector, dy) for name, vector in vectors.items()}
     between, back_to_x = jax.vjp(before, x, late)
     _, back_to_between = jax.vjp(layer, between, leaves)
     dbetween, dleaves = back_to_between(dy)
-    return *back_to_x(dbetween), dleaves
+    cotangents = *back_to_x(dbetween), dleaves
+    return jax.tree.map(lambda cotangent, primal: as_cotangent(cotangent, jax.typeof(primal)), cotangents, kept)
 
 
 again.defvjp(keep_arguments, chain)

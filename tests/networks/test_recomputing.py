@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, NamedSharding
+from jax.sharding import PartitionSpec as P
 
 from jaxcnn import networks, ops, reference
 from jaxcnn.networks import network as module
@@ -62,6 +64,42 @@ def test_an_ensemble_of_networks_has_the_gradients_of_each():
     together, one_by_one = jax.vmap(gradient)(stacked(params, double)), stacked(gradient(params), gradient(double))
     for a, b in zip(jax.tree.leaves(together), jax.tree.leaves(one_by_one), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [AxisType.Auto, AxisType.Explicit], ids=["Auto", "Explicit"])
+def test_a_batch_on_two_devices_has_the_same_gradients(kind):
+    network = two_stretches()
+    params, state = drawn(network)
+    mesh = jax.make_mesh((2,), ("batch",), axis_types=(kind,))
+
+    def gradient(params, x):
+        return jax.grad(lambda params: jnp.sin(network.apply(params, x, state, training=True)[0]).sum())(params)
+
+    with jax.set_mesh(mesh):
+        spread = jax.jit(gradient)(params, jax.device_put(X, NamedSharding(mesh, P("batch"))))
+    for a, b in zip(jax.tree.leaves(spread), jax.tree.leaves(gradient(params, X)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+
+
+def test_under_shard_map_gradients_of_replicated_parameters_are_summed():
+    network = two_stretches()
+    params, state = drawn(network)
+    mesh = jax.make_mesh((2,), ("batch",), axis_types=(AxisType.Auto,))
+
+    def gradients(params, x):
+        """Each device normalises its own half."""
+
+        def loss(params, x):
+            return jnp.sin(network.apply(params, x, state, training=True)[0]).sum()
+
+        return jax.grad(loss, argnums=(0, 1))(params, x)
+
+    places = P(), P("batch")
+    got = jax.jit(jax.shard_map(gradients, mesh=mesh, in_specs=places, out_specs=places))(params, X)
+    (first, x_first), (second, x_second) = (gradients(params, half) for half in np.split(X, 2))
+    want = jax.tree.map(jnp.add, first, second), jnp.concatenate([x_first, x_second])
+    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
 
 
 def test_a_stretch_keeps_its_input_and_its_parameters_only():
