@@ -68,21 +68,21 @@ def window_max(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
 
 
 def first_largest(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
-    """The first NaN or else the first of the largest values, and the first tap at which those very bits stand."""
+    """The first NaN or else the largest value, then the first tap at which it stands."""
     padded = pad(x, window, -jnp.inf)
     values = [tap(padded, window, t) for t in taps(window)]
-    largest = reduce(lambda best, value: lax.select(lax.gt(value, best), value, best), values)
-    best = reduce(lambda best, value: lax.select(lax.ne(value, value), value, best), reversed(values), largest)
+    largest = reduce(lambda best, value: lax.select(lax.gt(value, best), value, best), values)  # without regard to NaN
+    best = reduce(lambda best, value: lax.select(is_nan(value), value, best), reversed(values), largest)
     winner, dtype = lax.full_like(best, 0, index_dtype(window)), index_dtype(window)
     for index, value in reversed(list(enumerate(values))):
-        winner = lax.select(lax.eq(bits(value), bits(best)), lax.full_like(winner, index), winner)
+        is_it = lax.bitwise_or(lax.eq(value, best), is_nan(value))
+        winner = lax.select(is_it, lax.full_like(winner, index), winner)
     # Padding comes before only where it equals the largest value: minus infinity.
     return best, lax.max(winner, jnp.broadcast_to(first_inside(window).astype(dtype), winner.shape))
 
 
-def bits(values: jax.Array) -> jax.Array:
-    """The values' bits as integers, whose comparison also finds a NaN, and zeros of one sign only."""
-    return lax.bitcast_convert_type(values, f"int{8 * values.dtype.itemsize}")
+def is_nan(value: jax.Array) -> jax.Array:
+    return lax.ne(value, value)
 
 
 def pick(winner: jax.Array, x: jax.Array, window: Window) -> jax.Array:
