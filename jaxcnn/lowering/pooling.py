@@ -28,9 +28,8 @@ from jaxcnn.lowering.window import Window
 
 def window_sum(x: jax.Array, window: Window) -> jax.Array:
     """The sum under each window, padding counting as zero: [n, *output, c] in the accumulator's dtype."""
-    if window.size == window.input and not any(
-        map(any, window.padding)
-    ):  # one window: a sum, instead of a term per tap
+    is_whole = window.size == window.input and not any(map(any, window.padding))
+    if is_whole:  # one sum, instead of a term for each tap
         return jnp.sum(x, tuple(range(1, x.ndim - 1)), dtype=accumulator(x.dtype), keepdims=True)
     padded = pad(x.astype(accumulator(x.dtype)), window)
     return reduce(lax.add, (tap(padded, window, t) for t in taps(window)))
