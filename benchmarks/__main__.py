@@ -29,7 +29,7 @@ class Options:
     rows: str = ""
     """Only rows whose name or group contains this; * and ? as in a shell."""
     budget: float = 2.0
-    """Seconds for each block of calls that take turns."""
+    """Seconds of calls for each library, in three blocks of calls that take turns."""
     torch: bool = True
     """Also PyTorch, where it is installed."""
     scan: bool = False

@@ -4,13 +4,15 @@
     s m + a + low = d t            output o = q - m reaches it at tap t: at most one for each move m
     spread(y)[i]                   = sum over m of y[q - m]'s share for that tap
 
-There are ceil(span / s) moves per axis: one, and so nothing to add, where windows do not overlap. Whole blocks are
-padded and compared, without holes between them: XLA fuses that into one pass of contiguous reads. No scatter.
+There are ceil(span / s) moves per axis, or one more where low is no multiple of s: one, and so nothing to add, for
+windows side by side and for a single one. Whole blocks are padded and compared, without holes between them: XLA fuses
+that into one pass of contiguous reads. No scatter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import reduce
 from itertools import product
 
@@ -57,6 +59,8 @@ def spread(share: Callable[..., jax.Array], window: Window, *arrays: jax.Array) 
     `share` is given the taps as [*stride] numbers, and the arrays as [n, *(block, place), c] or, where a block is one
     input, as they are: then what is shared is moved, so that the arrays need not be.
     """
+    sizes = zip(window.stride, window.input, window.output, strict=True)
+    window = replace(window, stride=tuple(max(s, n) if o == 1 else s for s, n, o in sizes))  # one output, one block
 
     def moved_share(move: Sizes, tap: np.ndarray) -> jax.Array:
         if tap.size == 1:

@@ -70,7 +70,8 @@ def first_largest(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
     """The first NaN or else the largest value, then the first tap at which it stands."""
     padded = pad(x, window, -jnp.inf)
     values = [tap(padded, window, t) for t in taps(window)]
-    largest = reduce(lambda best, value: lax.select(lax.gt(value, best), value, best), values)  # without regard to NaN
+    # Without regard to NaN; `lax.max` would share between equal values what is differentiated through it.
+    largest = reduce(lambda best, value: lax.select(lax.gt(value, best), value, best), values)
     best = reduce(lambda best, value: lax.select(is_nan(value), value, best), reversed(values), largest)
     winner, dtype = lax.full_like(best, 0, index_dtype(window)), index_dtype(window)
     for index, value in reversed(list(enumerate(values))):
@@ -87,13 +88,8 @@ def is_nan(value: jax.Array) -> jax.Array:
 def pick(winner: jax.Array, x: jax.Array, window: Window) -> jax.Array:
     """From each window the value at its winner: [n, *output, c]."""
     padded = pad(x, window)
-    return reduce(
-        lax.add,
-        (
-            where_it_is(lax.full_like(winner, index), winner, tap(padded, window, t))
-            for index, t in enumerate(taps(window))
-        ),
-    )
+    met = enumerate(tap(padded, window, t) for t in taps(window))
+    return reduce(lax.add, (where_it_is(lax.full_like(winner, index), winner, values) for index, values in met))
 
 
 def put_back(winner: jax.Array, y: jax.Array, window: Window) -> jax.Array:

@@ -183,7 +183,7 @@ def global_avg_pool(x: Float[Array, "n *input c"]) -> Float[Array, "n c"]:
     Array([[3.]], dtype=float32)
     """
     (x,) = floating("global_avg_pool", x=x)
-    where = window("global_avg_pool", images("global_avg_pool", x), x.shape[1:-1], stride=x.shape[1:-1])
+    where = window("global_avg_pool", images("global_avg_pool", x), x.shape[1:-1])
     return mean(x, window=where, count_include_pad=True).reshape(x.shape[0], x.shape[-1])  # [n, c]
 
 

@@ -78,7 +78,7 @@ def test_a_batch_on_two_devices_has_the_same_gradients(kind):
     with jax.set_mesh(mesh):
         spread = jax.jit(gradient)(params, jax.device_put(X, NamedSharding(mesh, P("batch"))))
     for a, b in zip(jax.tree.leaves(spread), jax.tree.leaves(gradient(params, X)), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
 def test_under_shard_map_gradients_of_replicated_parameters_are_summed():
@@ -99,7 +99,7 @@ def test_under_shard_map_gradients_of_replicated_parameters_are_summed():
     (first, x_first), (second, x_second) = (gradients(params, half) for half in np.split(X, 2))
     want = jax.tree.map(jnp.add, first, second), jnp.concatenate([x_first, x_second])
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
 def test_a_stretch_keeps_its_input_and_its_parameters_only():
