@@ -8,6 +8,7 @@ XLA fuses the shifts into one pass. With k a multiple of c, x's channels are rep
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 
 import jax
@@ -17,6 +18,10 @@ from jax import lax
 from jaxcnn.lowering.precision import accumulator, zeros
 from jaxcnn.lowering.taps import pad, tap, taps
 from jaxcnn.lowering.window import Window
+
+ROW = 32  # 64 channels at 32x32: 3.2 ms as one piece, 3.6 as two
+PIECE = 16  # 32 channels at 112x112: 2.2 ms, 5.9 in pieces of 29
+MOST = 16  # pieces, each of which is code of its own
 
 
 def repeated(x: jax.Array, k: int) -> jax.Array:
@@ -41,15 +46,28 @@ def correlate_kernel_at_once(x: jax.Array, y: jax.Array, window: Window) -> jax.
     return jnp.stack(sums).reshape(*window.size, 1, k)
 
 
-def correlate_kernel_by_images(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
-    """Image by image, summed first over all spatial axes but the last: long rows of channels, which vectorise."""
-    k, wide = y.shape[-1], accumulator(x.dtype)
-    leading = tuple(range(len(window.size)))  # the image and all its spatial axes but the last
+def correlate_kernel_by_rows(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
+    """Image by image, row by row: a sum over few positions is unrolled, around vectors of channels.
 
-    def add(total: jax.Array, image: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+    A longer row of an image is filled up with zeros and summed in pieces.
+    """
+    k, wide, columns = y.shape[-1], accumulator(x.dtype), window.output[-1]
+    is_short = columns <= ROW or len(window.size) == 1  # length 512, 128 channels: 0.8 ms as one piece, 1.5 as sixteen
+    pieces = 1 if is_short else min(-(-columns // PIECE), MOST)
+    fill = 0 if pieces == 1 else pieces - columns % pieces  # one zero at least: y is then stored, not cut out per tap
+    *before, (low, high) = window.padding
+    filled = replace(window, padding=(*before, (low, high + fill * window.stride[-1])))
+
+    def row_sums(a: jax.Array) -> jax.Array:
+        return reduce(jnp.add, [jnp.sum(piece, -2) for piece in jnp.split(a, pieces, -2)])  # [1, *rows, k]
+
+    def add(totals: list[jax.Array], image: tuple[jax.Array, jax.Array]) -> tuple[list[jax.Array], None]:
         x, y = (a[None].astype(wide) for a in image)
-        return total + jnp.stack([jnp.sum(tap(x, window, t) * y, leading) for t in taps(window)]), None
+        x = pad(repeated(x, k), filled)
+        y = jnp.pad(y, [(0, 0)] * (y.ndim - 2) + [(0, fill), (0, 0)])
+        sums = (row_sums(tap(x, filled, t) * y) for t in taps(window))
+        return [total + new for total, new in zip(totals, sums, strict=True)], None
 
-    zero = zeros((len(taps(window)), window.output[-1], k), x, y)
-    total, _ = lax.scan(add, zero, (pad(repeated(x, k), window), y))
-    return jnp.sum(total, 1).reshape(*window.size, 1, k)
+    zero = [zeros((1, *window.output[:-1], k), x, y) for _ in taps(window)]
+    totals, _ = lax.scan(add, zero, (x, y))
+    return jnp.sum(jnp.stack(totals), range(1, y.ndim - 1)).reshape(*window.size, 1, k)
