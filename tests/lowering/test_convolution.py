@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.lowering import convolution, gemm, groups, toeplitz
+from jaxcnn.lowering import convolution, depthwise, gemm, groups, toeplitz
 from jaxcnn.ops.geometry import window
 from tests import oracles
 from tests.ops.checks import DTYPES, integers, quick_jit
@@ -158,6 +158,25 @@ def test_groups_of_chunks_of_any_size_give_the_same_sum(monkeypatch, images):
     monkeypatch.setattr(groups, "images_within", lambda n, most: images)
     x, y, where, want = contraction("correlate_kernel", "2d-rows-dilated", 2)
     run = quick_jit(lambda x, y: convolution.kernel_by_groups(x, y, where))
+    np.testing.assert_array_equal(run(np.float32(x), np.float32(y)), want)
+
+
+@pytest.mark.parametrize("name", ["2d-everything", "2d-cropped-low-padded-high", "3d-everything"])
+@pytest.mark.parametrize("most", [2, 16], ids=["two-pieces", "pieces-of-one-or-two"])
+def test_rows_in_pieces_give_the_same_sum(monkeypatch, name, most):
+    for limit, value in {"ROW": 1, "PIECE": 1, "MOST": most}.items():
+        monkeypatch.setattr(depthwise, limit, value)
+    x, y, where, want = contraction("correlate_kernel", name, 4)
+    run = quick_jit(lambda x, y: depthwise.correlate_kernel_by_rows(x, y, where))
+    np.testing.assert_array_equal(run(np.float32(x), np.float32(y)), want)
+
+
+@pytest.mark.parametrize("kernel", [5, 11], ids=["by-columns", "in-order"])
+def test_kernel_gradients_of_single_examples_are_each_its_own(kernel):
+    where = window("conv", (14, 14), (kernel, kernel))
+    x, y = integers(3, 1, 14, 14, 1), integers(3, 1, *where.output, 4)
+    run = quick_jit(jax.vmap(lambda x, y: convolution.kernel_of_few_channels(x, y, where)))
+    want = [oracles.conv_dw(x, y, (kernel, kernel)) for x, y in zip(x, y, strict=True)]
     np.testing.assert_array_equal(run(np.float32(x), np.float32(y)), want)
 
 
