@@ -208,6 +208,8 @@ def batch_norm(*, momentum: float = 0.1, epsilon: float = 1e-5) -> Network:
     def forward(x: Array, call: Call) -> tuple[Array, dict[str, Array]]:
         if not call.training:
             return call.ops.batch_norm(x, **call.leaves, **call.statistics, epsilon=epsilon), call.statistics
+        if not call.statistics:  # computed again for the gradient (recomputing.py): they have been moved
+            return call.ops.batch_norm(x, **call.leaves, epsilon=epsilon), {}
         mean, variance = call.ops.batch_statistics(jax.lax.stop_gradient(x))
         count = x.size // x.shape[-1]
         batch = {"mean": mean, "variance": variance * (count / max(count - 1, 1))}
