@@ -55,6 +55,7 @@ def test_an_ensemble_of_networks_has_the_gradients_of_each():
     params, state = drawn(network)
     double = jax.tree.map(lambda leaf: 2 * leaf, params)
 
+    @jax.jit
     def gradient(params):
         return jax.grad(lambda params: jnp.sin(network.apply(params, X, state, training=True)[0]).sum())(params)
 
@@ -72,11 +73,12 @@ def test_a_batch_on_two_devices_has_the_same_gradients(kind):
     params, state = drawn(network)
     mesh = jax.make_mesh((2,), ("batch",), axis_types=(kind,))
 
+    @jax.jit
     def gradient(params, x):
         return jax.grad(lambda params: jnp.sin(network.apply(params, x, state, training=True)[0]).sum())(params)
 
     with jax.set_mesh(mesh):
-        spread = jax.jit(gradient)(params, jax.device_put(X, NamedSharding(mesh, P("batch"))))
+        spread = gradient(params, jax.device_put(X, NamedSharding(mesh, P("batch"))))
     for a, b in zip(jax.tree.leaves(spread), jax.tree.leaves(gradient(params, X)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
@@ -96,7 +98,7 @@ def test_under_shard_map_gradients_of_replicated_parameters_are_summed():
 
     places = P(), P("batch")
     got = jax.jit(jax.shard_map(gradients, mesh=mesh, in_specs=places, out_specs=places))(params, X)
-    (first, x_first), (second, x_second) = (gradients(params, half) for half in np.split(X, 2))
+    (first, x_first), (second, x_second) = (jax.jit(gradients)(params, half) for half in np.split(X, 2))
     want = jax.tree.map(jnp.add, first, second), jnp.concatenate([x_first, x_second])
     for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
