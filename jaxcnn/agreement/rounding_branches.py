@@ -26,6 +26,8 @@ def compared(rounder: Rounder, equation: Any, numbers: Numbers) -> Numbers:
         return [Rounded(value, None)]
     wide_a, wide_b = (n.value.astype(jnp.float64) for n in (a, b))
     close = (jnp.abs(wide_a - wide_b) <= error) & (error > 0)
+    if equation.primitive.name in ("eq", "ne"):  # which number is the maximum? The one of its value and its error
+        close &= (wide_a != wide_b) | (error_or_zero(a) != error_or_zero(b))
     return [Rounded(value, close.astype(jnp.float64))]
 
 

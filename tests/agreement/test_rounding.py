@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxcnn import ops
 from jaxcnn.agreement.arguments import arguments_of
 from jaxcnn.agreement.cases import layers
 from jaxcnn.agreement.evaluate import Pair, quick
@@ -57,8 +58,15 @@ def test_an_exact_tie_is_certain():
     assert noise(lambda x: jnp.argmax(x, -1), x).error is None
 
 
-def test_a_max_pools_gradient_is_uncertain_only_where_two_taps_are_within_rounding():
-    pool = lambda x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (2,), (2,), "VALID")  # noqa: E731
+@pytest.mark.parametrize(
+    "pool",
+    [
+        lambda x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (2,), (2,), "VALID"),
+        lambda x: ops.max_pool(x[None, :, None], 2).ravel(),  # which asks what equals the maximum
+    ],
+    ids=["plain", "handwritten"],
+)
+def test_a_max_pools_gradient_is_uncertain_only_where_two_taps_are_within_rounding(pool):
     gradient = lambda x: jax.vjp(pool, x * jnp.float32(1.1))[1](jnp.ones(2, jnp.float32))[0]  # noqa: E731
     near = jnp.asarray([1.0, 1.0 + 2.0**-23, 1.0, 2.0], jnp.float32)
     error = np.asarray(noise(gradient, near).error)
