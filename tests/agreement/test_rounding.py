@@ -53,6 +53,11 @@ def test_a_branch_within_rounding_adds_the_whole_jump():
     assert not float(noise(step, third, jnp.float32(4)).error or 0)
 
 
+def test_equal_numbers_of_different_error_may_differ():
+    step = lambda x, y: jnp.where(x * 2 == y, 8, 2)  # noqa: E731
+    assert float(noise(step, jnp.float32(2), jnp.float32(4), generous=True).error) == 6
+
+
 def test_an_exact_tie_is_certain():
     x = jnp.asarray([[1.0, 1.0, 0.0]], jnp.float32)
     assert noise(lambda x: jnp.argmax(x, -1), x).error is None
