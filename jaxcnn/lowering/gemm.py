@@ -1,6 +1,6 @@
 """The kernel gradient as matrix products.
 
-    by taps      w[t] = x_t y, one product per tap, for each group         x_t[c, (n, o)]: the inputs that tap t meets
+    by taps      w[t] = x_t y, one product per tap                         x_t[c, (n, o)]: the inputs that tap t meets
     by columns   w[(t, c), k] = sum over chunks of X y                     X[(t, c), (n, o)]: all x_t, one on the other
     crossed      w[(t2, .., c), (t1, k)] = sum over chunks of X Y          X: the taps of all axes but the first
                                                                            Y: y moved by the taps of the first axis
@@ -8,10 +8,12 @@
 A chunk is a few images, so that what is built stays in cache. By columns, X lies in memory as the product wants it,
 positions in its rows: with 32 channels XLA's product is then twice as fast as between transposed arrays. Crossed,
 f1 c + f2 k numbers are built per position instead of f1 f2 c, and the product is square: the best for few channels.
+Groups are a batch of products: few large steps, where group after group would be many small ones.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 
 import jax
@@ -53,8 +55,9 @@ def correlate_kernel_of_one_tap(x: jax.Array, y: jax.Array, window: Window) -> j
 
 
 def correlate_kernel_by_columns(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
-    """The same, for one group."""
-    c, k = x.shape[-1], y.shape[-1]
+    """The same, for any number of groups."""
+    g = window.groups
+    c, k = x.shape[-1] // g, y.shape[-1] // g
 
     def chunk(x: jax.Array, y: jax.Array) -> jax.Array:
         x = jnp.moveaxis(pad(x, window), -1, 0)  # [c, images, *padded]
@@ -63,13 +66,15 @@ def correlate_kernel_by_columns(x: jax.Array, y: jax.Array, window: Window) -> j
         return product(x.reshape(x.shape[0], -1), y.reshape(-1, k))  # [t c, k]
 
     width = len(taps(window)) * c
-    images = images_per_chunk(y, width, COLUMNS)
-    return summed(chunk, images, x, y, (width, k)).reshape(*window.size, c, k)
+    images = images_per_chunk(y, g * width, COLUMNS)
+    total = summed(of_groups(chunk, g), images, x, y, (g, width, k)).reshape(g, *window.size, c, k)
+    return side_by_side(total)
 
 
 def correlate_kernel_crossed(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
-    """The same, for one group and stride 1 on the first axis."""
-    c, k, f, d = x.shape[-1], y.shape[-1], window.size[0], window.dilation[0]
+    """The same, for any number of groups and stride 1 on the first axis."""
+    g, f, d = window.groups, window.size[0], window.dilation[0]
+    c, k = x.shape[-1] // g, y.shape[-1] // g
     rest = [(0, 0, 0)] * (y.ndim - 2)
 
     def chunk(x: jax.Array, y: jax.Array) -> jax.Array:
@@ -82,9 +87,29 @@ def correlate_kernel_crossed(x: jax.Array, y: jax.Array, window: Window) -> jax.
         return product(x.reshape(-1, x.shape[-1]).T, y.reshape(-1, f * k))  # [t c, f k]
 
     width = len(taps(window)) // f * c
-    images = images_per_chunk(y, width + f * k, COLUMNS // 2)
-    total = summed(chunk, images, x, y, (width, f * k)).reshape(*window.size[1:], c, f, k)
-    return jnp.moveaxis(total, -2, 0)
+    images = images_per_chunk(y, g * (width + f * k), COLUMNS // 2)
+    total = summed(of_groups(chunk, g), images, x, y, (g, width, f * k)).reshape(g, *window.size[1:], c, f, k)
+    return side_by_side(jnp.moveaxis(total, -2, 1))
+
+
+def of_groups(
+    chunk: Callable[[jax.Array, jax.Array], jax.Array], g: int
+) -> Callable[[jax.Array, jax.Array], jax.Array]:
+    """The function of one group's channels for each of g groups: [g, ..]."""
+
+    def apart(a: jax.Array) -> jax.Array:
+        return jnp.moveaxis(a.reshape(*a.shape[:-1], g, -1), -2, 0)  # [g, images, .., channels]
+
+    def of_all(x: jax.Array, y: jax.Array) -> jax.Array:
+        return jax.vmap(chunk)(apart(x), apart(y)) if g > 1 else chunk(x, y)[None]
+
+    return of_all
+
+
+def side_by_side(w: jax.Array) -> jax.Array:
+    """w[g, *window, c, k] as [*window, c, (g, k)]."""
+    w = jnp.moveaxis(w, 0, -2)
+    return w.reshape(*w.shape[:-2], -1)
 
 
 def images_per_chunk(y: jax.Array, width: int, most: int) -> int:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.lowering import convolution, depthwise, gemm, groups, toeplitz
+from jaxcnn.lowering import convolution, depthwise, gemm, toeplitz
 from jaxcnn.ops.geometry import window
 from tests import oracles
 from tests.ops.checks import DTYPES, integers, quick_jit
@@ -145,20 +145,21 @@ CHUNKED = {
 
 
 @pytest.mark.parametrize("images", [1, 2, 4], ids=["single-images", "pairs", "whole-batch"])
-@pytest.mark.parametrize("form", CHUNKED)
-def test_chunks_of_any_size_give_the_same_sum(monkeypatch, form, images):
+@pytest.mark.parametrize(("form", "g"), [*product(CHUNKED, [1]), *product(list(CHUNKED)[:2], [2])])
+def test_chunks_of_any_size_give_the_same_sum(monkeypatch, form, g, images):
     table, run, module = CHUNKED[form]
     monkeypatch.setattr(module, "images_within", lambda n, most: images)
-    a, b, where, want = contraction(table, "2d-rows-dilated")
+    a, b, where, want = contraction(table, "2d-rows-dilated", g)
     np.testing.assert_array_equal(quick_jit(lambda a, b: run(a, b, where))(np.float32(a), np.float32(b)), want)
 
 
-@pytest.mark.parametrize("images", [1, 2, 4], ids=["single-images", "pairs", "whole-batch"])
-def test_groups_of_chunks_of_any_size_give_the_same_sum(monkeypatch, images):
-    monkeypatch.setattr(groups, "images_within", lambda n, most: images)
-    x, y, where, want = contraction("correlate_kernel", "2d-rows-dilated", 2)
-    run = quick_jit(lambda x, y: convolution.kernel_by_groups(x, y, where))
-    np.testing.assert_array_equal(run(np.float32(x), np.float32(y)), want)
+def test_the_program_of_a_kernel_gradient_does_not_grow_with_its_groups():
+    def length(groups):
+        where, y = window("conv", (9, 9), (3, 3), groups=groups), jnp.ones((4, 7, 7, 16 * groups))
+        x = jnp.ones((4, 9, 9, 8 * groups))
+        return len(jax.make_jaxpr(lambda x, y: convolution.correlate_kernel(x, y, where))(x, y).pretty_print())
+
+    assert length(8) < 1.2 * length(2)
 
 
 @pytest.mark.parametrize("name", ["2d-everything", "2d-cropped-low-padded-high", "3d-everything"])
