@@ -80,7 +80,3 @@ def command_line() -> None:
         sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
-
-
-if __name__ == "__main__":
-    command_line()

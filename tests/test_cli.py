@@ -11,7 +11,7 @@ import pytest
 from jaxcnn import cli
 from jaxcnn.errors import UserError
 
-COMMAND = [sys.executable, "-m", "jaxcnn.cli"]
+COMMAND = [sys.executable, "-m", "jaxcnn"]
 
 
 def jaxcnn(*arguments):

@@ -30,9 +30,12 @@ def drawn(network, dtype=np.float64):
     return params, network.init_state(X.shape[1:], dtype)
 
 
-@pytest.mark.parametrize("wrap", [lambda f: f, jax.jit], ids=["eager", "jit"])
-def test_gradients_and_statistics_are_those_of_plain_jax(wrap):
-    network = two_stretches()
+@pytest.mark.parametrize(
+    ("wrap", "network"),
+    [(lambda f: f, networks.serial(**stretch(5))), (jax.jit, two_stretches())],
+    ids=["one-eager", "two-compiled"],
+)
+def test_gradients_and_statistics_are_those_of_plain_jax(wrap, network):
     params, state = drawn(network)
 
     def loss(params, x, layers):

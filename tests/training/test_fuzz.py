@@ -60,6 +60,11 @@ def audit(event, arguments):
 
 
 @pytest.fixture(scope="module", autouse=True)
+def compiled_once():
+    """No compiled programs on disk, unlike in the other tests: every write is watched."""
+
+
+@pytest.fixture(scope="module", autouse=True)
 def _audited():
     sys.addaudithook(audit)
 
@@ -316,7 +321,7 @@ def test_the_command_line_says_one_sentence(arguments, files, code, tmp_path):
     (tmp_path / "run").mkdir()
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-    command = [sys.executable, "-m", "jaxcnn.cli", *arguments]
+    command = [sys.executable, "-m", "jaxcnn", *arguments]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=environment)
     assert done.returncode == code, done.stderr
