@@ -95,7 +95,10 @@ def correlate_kernel_crossed(x: jax.Array, y: jax.Array, window: Window) -> jax.
 def of_groups(
     chunk: Callable[[jax.Array, jax.Array], jax.Array], g: int
 ) -> Callable[[jax.Array, jax.Array], jax.Array]:
-    """The function of one group's channels for each of g groups: [g, ..]."""
+    """The function of one group's channels for each of g groups: [g, ..].
+
+    One group is no batch of one: crossed, 16 to 16 channels at 32x32 would take 10 ms instead of 6.
+    """
 
     def apart(a: jax.Array) -> jax.Array:
         return jnp.moveaxis(a.reshape(*a.shape[:-1], g, -1), -2, 0)  # [g, images, .., channels]

@@ -21,6 +21,11 @@ from tests.training.files import striped_set, write_folder
 from tests.training.programs import start
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once():
+    """Not here: what a resumed run compiles anew comes to the same bits."""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return str(write_folder(tmp_path_factory.mktemp("data"), striped_set()))
