@@ -3,6 +3,7 @@
 Which form a platform runs is a matter of speed; what the others do would not be seen on this machine otherwise.
 """
 
+from functools import partial
 from itertools import product
 
 import jax
@@ -153,6 +154,18 @@ def test_chunks_of_any_size_give_the_same_sum(monkeypatch, form, g, images):
     monkeypatch.setattr(module, "images_within", lambda n, most: images)
     a, b, where, want = contraction(table, "2d-rows-dilated", g)
     np.testing.assert_array_equal(quick_jit(lambda a, b: run(a, b, where))(np.float32(a), np.float32(b)), want)
+
+
+@pytest.mark.parametrize("g", [1, 2])
+@pytest.mark.parametrize("form", [gemm.correlate_kernel_by_columns, gemm.correlate_kernel_crossed])
+def test_a_batch_of_products_gives_the_same_sum(monkeypatch, form, g):
+    monkeypatch.setattr(gemm, "PART", 1)
+    monkeypatch.setattr(gemm, "WORK", 1)
+    x, y, where, want = contraction("correlate_kernel", "2d-rows-dilated", g)
+    run, pair = partial(form, window=where), (np.float32(x), np.float32(y))
+    np.testing.assert_array_equal(quick_jit(run)(*pair), want)
+    products = [eqn for eqn in jax.make_jaxpr(run)(*pair).eqns if eqn.primitive.name == "dot_general"]
+    assert [eqn.outvars[0].aval.shape[:2] for eqn in products] == [(len(x), g)]  # one for each image and group
 
 
 def test_the_program_of_a_kernel_gradient_does_not_grow_with_its_groups():
