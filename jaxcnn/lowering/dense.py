@@ -1,38 +1,71 @@
-"""A product with a large matrix's transpose, a few hundred of its rows at a time.
+"""Products of a few examples with a large kernel: a batch of products, each with a part of the kernel.
 
-    x[n, i] = sum over o of y[n, o] w[i, o]
+    y[n, o] = sum over i of x[n, i] w[i, o]                   the sum in parts
+    x[n, i] = sum over o of y[n, o] w[i, o]                   the inputs in parts
 
-Handed the whole of w, XLA's product on CPU first writes all of it down in another order. Rows that stay in cache are
-read from memory once: with a kernel of 9216 x 4096, 16 examples take 14 ms instead of 61.
+Such a product takes as long as reading the kernel does. Of a batch every thread reads its parts of the kernel as they
+lie in memory; handed the whole of it, XLA for CPU first writes it down in another order, or leaves it to one thread.
 """
 
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.lowering.mesh import is_spread
 from jaxcnn.lowering.precision import accumulator
 
-LARGE = 2**22  # numbers, 16 MiB of float32; below, nothing is gained
-EXAMPLES = 128  # at most: beyond, arithmetic outweighs memory
-ROWS = range(512, 63, -1)  # per product: 256 and 512 are equally fast, 64 takes twice as long
+
+class Limits(NamedTuple):
+    """A product is taken in so many parts of the kernel's rows, for so many numbers of it and so few examples."""
+
+    parts: int
+    numbers: int  # at least
+    examples: int  # at most
+
+
+OUTPUT = Limits(16, 2**24, 64)  # 9216 x 4096 and 16 examples: 15 ms, at once 21
+INPUT = Limits(2, 2**20, 96)  # 9216 x 4096 and 16 examples: 8 ms, at once 56
+
+
+def output_product(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """x kernel, [n, o], carried in float32 at least."""
+    at_once = partial(contract, axes=(1, 0))
+
+    def in_parts(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        x = x.reshape(len(x), OUTPUT.parts, -1)  # [n, parts, i / parts]
+        return jnp.sum(jax.vmap(at_once, (1, 0))(x, parts_of(kernel, OUTPUT)), 0)  # [parts, n, o]
+
+    if not suits_parts(x, kernel, OUTPUT):
+        return at_once(x, kernel)
+    return lax.platform_dependent(x, kernel, cpu=in_parts, default=at_once)
 
 
 def input_product(y: jax.Array, kernel: jax.Array) -> jax.Array:
     """y kernel^T, [n, i], carried in float32 at least."""
-    rows = next((rows for rows in ROWS if kernel.shape[0] % rows == 0), None)
-    if kernel.size < LARGE or y.shape[0] > EXAMPLES or rows is None or is_spread():
-        return contract(y, kernel, (1, 1))
+    at_once = partial(contract, axes=(1, 1))
 
-    def by_rows(y: jax.Array, kernel: jax.Array) -> jax.Array:
-        blocks = kernel.reshape(-1, rows, kernel.shape[1])  # [i / rows, rows, o]
-        parts = lax.map(lambda w: contract(w, y, (1, 1)), blocks)  # [i / rows, rows, n]
-        return parts.reshape(-1, y.shape[0]).T
+    def in_parts(y: jax.Array, kernel: jax.Array) -> jax.Array:
+        copies = jnp.broadcast_to(y, (INPUT.parts, *y.shape))
+        x = jax.vmap(at_once)(parts_of(kernel, INPUT), copies)  # [parts, i / parts, n]
+        return x.reshape(-1, len(y)).T
 
-    return lax.platform_dependent(y, kernel, cpu=by_rows, default=partial(contract, axes=(1, 1)))
+    if not suits_parts(y, kernel, INPUT):
+        return at_once(y, kernel)
+    return lax.platform_dependent(y, kernel, cpu=in_parts, default=at_once)
+
+
+def suits_parts(x: jax.Array, kernel: jax.Array, limits: Limits) -> bool:
+    is_large = kernel.size >= limits.numbers and kernel.shape[0] % limits.parts == 0
+    return is_large and len(x) <= limits.examples and not is_spread()
+
+
+def parts_of(kernel: jax.Array, limits: Limits) -> jax.Array:
+    return kernel.reshape(limits.parts, -1, kernel.shape[1])  # [parts, i / parts, o]
 
 
 def contract(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Array:

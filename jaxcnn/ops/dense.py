@@ -17,14 +17,14 @@ from typing import Any
 import jax
 from jaxtyping import Array, Float
 
-from jaxcnn.lowering.dense import contract, input_product
+from jaxcnn.lowering.dense import contract, input_product, output_product
 from jaxcnn.ops.arguments import filled, floating, shape
 from jaxcnn.ops.bias import with_bias
 from jaxcnn.ops.rule import Cotangents, Result, rule
 
 
 def _dense_y(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    return contract(x, kernel, (1, 0))  # [n, o]
+    return output_product(x, kernel)  # [n, o]
 
 
 def _dense_y_backward(kept: Any, dy: jax.Array) -> Cotangents:

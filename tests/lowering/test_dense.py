@@ -1,4 +1,4 @@
-"""The product with a large kernel's transpose: by rows or at once, the same integers."""
+"""Products with a large kernel and with its transpose: in parts or at once, the same integers."""
 
 import jax
 import jax.numpy as jnp
@@ -8,38 +8,55 @@ import pytest
 from jaxcnn.lowering import dense
 from tests.ops.checks import DTYPES, integers
 
-SHAPES = {
-    "rows": (3, 1024, 8),
-    "rows-of-66": (2, 198, 4),
-    "a-prime-of-them": (2, 1021, 4),
-    "many-examples": (200, 128, 4),
+SHAPES = {  # n, i, o, and whether the kernel's rows make parts
+    "parts": (3, 1024, 8, True),
+    "parts-of-3": (2, 48, 4, True),
+    "a-prime-of-rows": (2, 1021, 4, False),
+    "many-examples": (200, 128, 4, False),
 }
+PRODUCTS = {"output": (dense.output_product, "OUTPUT"), "input": (dense.input_product, "INPUT")}
+
+
+@pytest.fixture
+def of_any_size(monkeypatch):
+    """Limits that a kernel of any size keeps."""
+    for _, name in PRODUCTS.values():
+        monkeypatch.setattr(dense, name, getattr(dense, name)._replace(numbers=1))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_product_by_rows_is_exact(monkeypatch, shape):
-    monkeypatch.setattr(dense, "LARGE", 1)
-    n, i, o = SHAPES[shape]
-    y, kernel = integers(n, o), integers(i, o)
-    assert loops(np.float32(y), np.float32(kernel)) == shape.startswith("rows")
-    np.testing.assert_array_equal(jax.jit(dense.input_product)(np.float32(y), np.float32(kernel)), y @ kernel.T)
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_product_in_parts_is_exact(of_any_size, product, shape):
+    n, i, o, is_in_parts = SHAPES[shape]
+    kernel = integers(i, o)
+    matrix = kernel if product == "output" else kernel.T
+    a = integers(n, len(matrix))
+    run, _ = PRODUCTS[product]
+    assert in_parts(run, np.float32(a), np.float32(kernel)) == is_in_parts
+    np.testing.assert_array_equal(jax.jit(run)(np.float32(a), np.float32(kernel)), a @ matrix)
 
 
-def loops(y, kernel):
+def in_parts(run, a, kernel):
     """Whether the product is taken in parts; a function of its own each time, or JAX remembers the program."""
-    return "scan" in str(jax.make_jaxpr(lambda y, kernel: dense.input_product(y, kernel))(y, kernel))
+    return "platform_index" in str(jax.make_jaxpr(lambda a, kernel: run(a, kernel))(a, kernel))
 
 
-def test_a_small_kernel_and_one_on_a_mesh_are_multiplied_at_once(monkeypatch):
-    y, kernel = jnp.ones((2, 1024), jnp.float32), jnp.ones((4096, 1024), jnp.float32)
-    assert loops(y, kernel)
-    assert not loops(y, kernel[:2048])
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_a_small_kernel_and_one_on_a_mesh_are_multiplied_at_once(monkeypatch, product):
+    run, name = PRODUCTS[product]
+    side = int(getattr(dense, name).numbers ** 0.5)
+    a, kernel = jax.ShapeDtypeStruct((2, side), jnp.float32), jax.ShapeDtypeStruct((side, side), jnp.float32)
+    less = jax.ShapeDtypeStruct((side // 2, side // 2), jnp.float32)
+    assert in_parts(run, a, kernel)
+    assert not in_parts(run, less, less)
     monkeypatch.setattr(dense, "is_spread", lambda: True)
-    assert not loops(y, kernel)
+    assert not in_parts(run, a, kernel)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
-def test_sums_are_carried_in_float32_at_least(monkeypatch, dtype):
-    monkeypatch.setattr(dense, "LARGE", 1)
-    x = dense.input_product(jnp.ones((1, 3000), dtype), jnp.ones((128, 3000), dtype))
-    assert (x.dtype, x[0, 0]) == (jnp.promote_types(dtype, jnp.float32), 3000)
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_sums_are_carried_in_float32_at_least(of_any_size, product, dtype):
+    run, _ = PRODUCTS[product]
+    x = run(jnp.ones((1, 4096), dtype), jnp.ones((4096, 4096), dtype))
+    assert (x.dtype, x[0, 0]) == (jnp.promote_types(dtype, jnp.float32), 4096)
+    assert run(jnp.ones((1, 3008), dtype), jnp.ones((3008, 3008), dtype))[0, 0] == 3008  # no number of bfloat16
