@@ -38,6 +38,17 @@ def correlate_input(y: jax.Array, kernel: jax.Array, window: Window, contraction
     return lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *crop, (0, 0, 0)))  # [n, *input, c]
 
 
+def correlate_kernel(x: jax.Array, y: jax.Array, window: Window, contraction: Contraction) -> jax.Array:
+    """w[*window, c, k] from x[n, *input, c] and y[n, *output, k], by `contraction` for the same sum over blocks."""
+    inner = blocked(window)
+    sizes = zip(window.padding, inner.input, window.stride, window.input, strict=True)
+    fit = [(low, u * s - n - low, 0) for (low, _), u, s, n in sizes]
+    x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *fit, (0, 0, 0)))  # [n, *blocks * stride, c]
+    blocks = jnp.moveaxis(contraction(gather(x, window.stride), y, inner), -1, 0)  # [k, *taps, (r, c)]
+    kernel = jnp.moveaxis(spread(blocks, window.stride), 0, -1)  # [*taps * stride, c, k]
+    return kernel[tuple(slice(f) for f in window.size)]
+
+
 def blocks_of_kernel(kernel: jax.Array, window: Window) -> jax.Array:
     """W[*taps, (r, c), k]."""
     sizes = zip(blocked(window).size, window.stride, window.size, strict=True)

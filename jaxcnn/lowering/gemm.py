@@ -56,8 +56,8 @@ def correlate_kernel_by_taps(x: jax.Array, y: jax.Array, window: Window) -> jax.
 def correlate_kernel_of_one_tap(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
     """The same for one group and one tap: no column is built."""
     c, k = x.shape[-1], y.shape[-1]
-    met = tap(pad(x, window), window, (0,) * len(window.size)).reshape(-1, c)
-    return contract(y.reshape(-1, k), met, (0, 0)).T.reshape(*window.size, c, k)
+    met = tap(pad(x, window), window, (0,) * len(window.size))  # [n, *output, c]
+    return in_batch(over_positions, 1, c * k)(met, y).reshape(*window.size, c, k)
 
 
 def correlate_kernel_by_columns(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
@@ -90,12 +90,18 @@ def correlate_kernel_crossed(x: jax.Array, y: jax.Array, window: Window) -> jax.
         for axis in reversed(range(1, len(window.size))):
             x = jnp.concatenate(shifted(x, window, axis, axis + 1), -1)
         y = jnp.concatenate(moved, -1)  # [images, padded, *output of the other axes, f k]
-        return contract(x.reshape(-1, x.shape[-1]), y.reshape(-1, f * k), (0, 0))  # [t c, f k]
+        return over_positions(x, y)  # [t c, f k]
 
     width = len(taps(window)) // f * c
     images = images_per_chunk(y, g * (width + f * k), COLUMNS // 2)
     total = summed(in_batch(chunk, g, width * f * k), images, x, y, (g, width, f * k))
     return side_by_side(jnp.moveaxis(total.reshape(g, *window.size[1:], c, f, k), -2, 1))
+
+
+def over_positions(a: jax.Array, b: jax.Array) -> jax.Array:
+    """sum over n, o of a[n, *o, i] b[n, *o, j]. The fewer of i and j are the rows: 32 x 128 takes half of 128 x 32."""
+    a, b = a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1])
+    return contract(a, b, (0, 0)) if a.shape[1] <= b.shape[1] else contract(b, a, (0, 0)).T  # [i, j]
 
 
 def in_batch(

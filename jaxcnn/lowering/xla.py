@@ -6,6 +6,8 @@ stride and dilation.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -36,6 +38,18 @@ def correlate(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     )  # [n, *output, k]
 
 
+def correlate_apart(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """The same where the image has fewer positions than the window has taps.
+
+    XLA takes such an image for the kernel and the kernel for the image (`SwapConvOperands`), and its CPU convolution of
+    that is a naive loop. Padded first, the image is the larger one; XLA would put the padding back into the convolution
+    if there were not one image more.
+    """
+    more = ((0, 1, 0), *((*p, 0) for p in window.padding), (0, 0, 0))
+    x = lax.pad(x, jnp.zeros((), x.dtype), more)
+    return correlate(x, kernel, replace(window, input=x.shape[1:-1], padding=((0, 0),) * len(window.size)))[:-1]
+
+
 def correlate_evenly(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
     """The same with an even number of channels: on CPU three take twice the time of four."""
     return correlate(*evened(x, kernel), window)
@@ -51,34 +65,41 @@ def evened(x: jax.Array, kernel: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 def correlate_kernel(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
     """w[t, c, k] = sum over n, o of x[n, s o + d t - low, c] y[n, o, k], for one group."""
-    axes = SPATIAL[len(window.size)]
-    return kernel_convolution(x, y, window, (f"C{axes}N", f"I{axes}O", f"{axes}NC"))  # [*window, c, k]
+    axes, padding = SPATIAL[len(window.size)], padding_for_taps(window)
+    numbers = (f"C{axes}N", f"I{axes}O", f"{axes}NC")
+    padded = [(max(low, 0), max(high, 0)) for low, high in padding]
+    return kernel_convolution(crop(x, padding), y, window, numbers, padded)  # [*window, c, k]
 
 
 def correlate_kernel_in_order(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
     """The same with the axes transposed beforehand into the order that XLA's CPU convolution works in.
 
     Left to itself XLA transposes them in a program's main computation only (`ConvCanonicalization`); in the body of a
-    loop a convolution in any other order is a naive loop, 100 to 240 times slower.
+    loop a convolution in any other order is a naive loop, 100 to 240 times slower. So is one whose y is larger than x:
+    x is padded beforehand, too (see `correlate_apart`).
     """
-    axes = SPATIAL[len(window.size)]
-    x, y = jnp.moveaxis(x, (0, -1), (-1, 0)), jnp.moveaxis(y, 0, -2)  # [c, *input, n], [*output, n, k]
-    kernel = kernel_convolution(x, y, window, (f"N{axes}C", f"{axes}IO", f"N{axes}C"))
+    axes, none = SPATIAL[len(window.size)], [(0, 0)] * len(window.size)
+    x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *((*p, 0) for p in padding_for_taps(window)), (0, 0, 0)))
+    x, y = jnp.moveaxis(x, (0, -1), (-1, 0)), jnp.moveaxis(y, 0, -2)  # [c, *padded, n], [*output, n, k]
+    kernel = kernel_convolution(x, y, window, (f"N{axes}C", f"{axes}IO", f"N{axes}C"), none)
     return jnp.moveaxis(kernel, 0, -2)  # [*window, c, k]
 
 
-def kernel_convolution(x: jax.Array, y: jax.Array, window: Window, numbers: tuple[str, str, str]) -> jax.Array:
-    """x convolved with y as the kernel: the axes of x, y and the result are named by `numbers`."""
+def padding_for_taps(window: Window) -> list[tuple[int, int]]:
+    """The window's padding, at the high end changed to what gives exactly its taps."""
     sizes = zip(window.input, window.size, window.stride, window.padding, window.dilation, window.output, strict=True)
-    padding = [
-        (low, d * (f - 1) + s * (o - 1) + 1 - n - low)  # at the high end what gives exactly f taps
-        for n, f, s, (low, _), d, o in sizes
-    ]
+    return [(low, d * (f - 1) + s * (o - 1) + 1 - n - low) for n, f, s, (low, _), d, o in sizes]
+
+
+def kernel_convolution(
+    x: jax.Array, y: jax.Array, window: Window, numbers: tuple[str, str, str], padding: list[tuple[int, int]]
+) -> jax.Array:
+    """x convolved with y as the kernel: the axes of x, y and the result are named by `numbers`."""
     return lax.conv_general_dilated(
-        crop(x, padding),
+        x,
         y,
         window.dilation,
-        [(max(low, 0), max(high, 0)) for low, high in padding],
+        padding,
         rhs_dilation=window.stride,
         dimension_numbers=numbers,
         preferred_element_type=accumulator(x.dtype),

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.lowering import convolution, depthwise, gemm, toeplitz
+from jaxcnn.lowering import convolution, depthwise, gemm, toeplitz, xla
 from jaxcnn.ops.geometry import window
 from tests import oracles
 from tests.ops.checks import DTYPES, integers, quick_jit
@@ -29,8 +29,11 @@ NAMES = (
     "2d-1x1-stride",
     "2d-rows-dilated",
     "2d-everything",
+    "2d-window-larger",
     "3d-everything",
+    "1d-long-window-stride",
 )
+LONG = {"1d-long-window-stride": ((41,), (18,), {"stride": 4, "padding": [(3, 2)]})}  # for few forms; slow elsewhere
 CHANNELS = ((3, 20), (4, 8), (4, 32), (16, 32))
 
 
@@ -54,7 +57,7 @@ CASES = [case for case in product(NAMES, (1, 2, 4), CHANNELS) if case[2][0] % ca
 
 def contraction(table, name, g=1, channels=(4, 8)):
     """Integer arrays of a contraction, its window, and what the oracle makes of them."""
-    (c, k), (input, size, settings) = channels, WINDOWS[name]
+    (c, k), (input, size, settings) = channels, (WINDOWS | LONG)[name]
     settings = settings | {"groups": g}
     where = window("conv", input, size, **settings)
     x, kernel, y = integers(4, *input, c), integers(*size, c // g, k), integers(4, *where.output, k)
@@ -196,6 +199,23 @@ def test_kernel_gradients_of_single_examples_are_each_its_own(kernel):
     np.testing.assert_array_equal(quick_jit(gradients)(np.float32(x), np.float32(y)), want)
     is_convolution = "conv_general_dilated" in str(jax.make_jaxpr(gradients)(np.float32(x), np.float32(y)))
     assert is_convolution == (kernel == 11)
+
+
+def is_exchanged(form, a, b, where):
+    """Whether XLA takes the image for the kernel and the kernel for the image: on CPU a naive loop."""
+    return "rhs_reversal" in jax.jit(lambda a, b: form(a, b, where)).lower(a, b).compile().as_text()
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_an_image_smaller_than_the_window_is_not_taken_for_the_kernel(stride):
+    where, small = window("conv", (2, 2), (3, 3), padding=1), window("conv", (2, 2), (2, 3), padding=1, stride=stride)
+    x, kernel = jnp.ones((4, 2, 2, 32)), jnp.ones((3, 3, 32, 32))
+    assert is_exchanged(xla.correlate, x, kernel, where)
+    assert not is_exchanged(convolution.correlate, x, kernel, where)
+    assert not is_exchanged(convolution.correlate_input, jnp.ones((4, *small.output, 32)), kernel[:2], small)
+    assert not is_exchanged(convolution.correlate, x[..., :16], kernel[..., :16, :16], where)  # nor by blocks
+    long = window("conv", (20,), (12,), padding=6)
+    assert not is_exchanged(convolution.correlate_kernel, jnp.ones((4, 20, 16)), jnp.ones((4, 21, 16)), long)
 
 
 @pytest.mark.parametrize(("numbers", "chunks"), [(2**18, 1), (2**20, 2)], ids=["little-at-once", "much-in-a-loop"])

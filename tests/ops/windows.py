@@ -27,6 +27,7 @@ WINDOWS: dict[str, Row] = {
     "2d-cropped-with-stride": ((7, 6), (2, 2), {"padding": [(-1, 1), (0, -2)], "stride": 2}),
     "2d-everything": ((8, 9), (3, 2), {"padding": [(2, 1), (-1, 2)], "stride": [2, 3], "dilation": [1, 2]}),
     "2d-rows-dilated": ((7, 6), (3, 2), {"padding": [(1, 2), (0, 1)], "stride": [1, 2], "dilation": [2, 1]}),
+    "2d-window-larger": ((2, 3), (3, 4), {"padding": [(1, 1), (3, 0)], "stride": 1}),
     "3d": ((3, 4, 3), (2, 2, 2), {"stride": 1}),
     "3d-everything": ((4, 3, 5), (2, 2, 1), {"padding": [(1, 0), (0, 1), (-1, 0)], "stride": [2, 1, 2], "dilation": 2}),
 }
