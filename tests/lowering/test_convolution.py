@@ -31,9 +31,7 @@ NAMES = (
     "2d-everything",
     "2d-window-larger",
     "3d-everything",
-    "1d-long-window-stride",
 )
-LONG = {"1d-long-window-stride": ((41,), (18,), {"stride": 4, "padding": [(3, 2)]})}  # for few forms; slow elsewhere
 CHANNELS = ((3, 20), (4, 8), (4, 32), (16, 32))
 
 
@@ -57,7 +55,7 @@ CASES = [case for case in product(NAMES, (1, 2, 4), CHANNELS) if case[2][0] % ca
 
 def contraction(table, name, g=1, channels=(4, 8)):
     """Integer arrays of a contraction, its window, and what the oracle makes of them."""
-    (c, k), (input, size, settings) = channels, (WINDOWS | LONG)[name]
+    (c, k), (input, size, settings) = channels, WINDOWS[name]
     settings = settings | {"groups": g}
     where = window("conv", input, size, **settings)
     x, kernel, y = integers(4, *input, c), integers(*size, c // g, k), integers(4, *where.output, k)
