@@ -32,8 +32,9 @@ from jaxcnn.lowering.window import Window
 COLUMNS = 5 * 2**18  # numbers per chunk, 5 MiB of float32: few enough to stay in cache
 AT_ONCE = 2**19  # numbers; more are built in a loop, since XLA builds a single chunk when x is known, long before y is
 POSITIONS = 2**14  # per chunk, at most: enough for the product to reach its speed
-PART = 2**10  # positions of a product, at least
-WORK = 2**23  # multiplications of a product, at least: of 48 x 48 numbers, batches are no faster
+PART = 2**10  # positions of one product of a batch, about
+WORK = 2**23  # multiplications of it, at least: of 48 x 48 numbers, batches are no faster
+RESULTS = 2**20  # numbers of a batch's results, at most: products of many numbers are shared among threads anyway
 
 
 def correlate_kernel_by_taps(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
@@ -118,12 +119,20 @@ def in_batch(
         return jnp.moveaxis(a, -2, 1)  # [parts, g, images, .., channels]
 
     def of_all(x: jax.Array, y: jax.Array) -> jax.Array:
-        part = images_within(len(y), max(PART, WORK // size) // prod(y.shape[1:-1]))
+        part = images_per_product(y, size, g)
         if part == len(y) and g == 1:
             return chunk(x, y)[None]
         return jnp.sum(jax.vmap(jax.vmap(chunk))(apart(x, part), apart(y, part)), 0)
 
     return of_all
+
+
+def images_per_product(y: jax.Array, size: int, g: int) -> int:
+    """So that a product has enough to do and a batch not too many results; all images where no divisor comes near."""
+    n, positions = y.shape[0], prod(y.shape[1:-1])
+    wanted = max(max(PART, WORK // size) // positions, n * g * size // RESULTS)
+    part = images_within(n, wanted)
+    return part if 2 * part >= wanted else n
 
 
 def side_by_side(w: jax.Array) -> jax.Array:

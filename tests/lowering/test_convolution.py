@@ -169,6 +169,20 @@ def test_a_batch_of_products_gives_the_same_sum(monkeypatch, form, g):
     assert [eqn.outvars[0].aval.shape[:2] for eqn in products] == [(len(x), g)]  # one for each image and group
 
 
+@pytest.mark.parametrize(
+    ("shape", "size", "images"),
+    [
+        pytest.param((64, 16, 16), 128 * 32, 8, id="64-of-16x16"),
+        pytest.param((16, 56, 56), 96 * 96, 1, id="large-images"),
+        pytest.param((61, 8, 8), 96 * 96, 61, id="a-prime-of-them"),
+        pytest.param((64, 16, 16), 512 * 512, 16, id="many-results"),
+        pytest.param((64, 32, 32), 8 * 8, 64, id="few-multiplications"),
+    ],
+)
+def test_a_product_has_enough_to_do(shape, size, images):
+    assert gemm.images_per_product(jax.ShapeDtypeStruct((*shape, 1), jnp.float32), size, 1) == images
+
+
 def test_the_program_of_a_kernel_gradient_does_not_grow_with_its_groups():
     def length(groups):
         where, y = window("conv", (9, 9), (3, 3), groups=groups), jnp.ones((4, 7, 7, 16 * groups))
