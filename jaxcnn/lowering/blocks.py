@@ -5,7 +5,8 @@
     y[n, o, k] = sum over q, r, c of X[n, o + q, (r, c)] W[q, (r, c), k]
 
 A window that the stride does not divide is filled up with zero taps. The input gradient is then one contraction of
-ceil(f / s) taps per axis, where the phases of the stride would be s contractions per axis.
+ceil(f / s) taps per axis, where the phases of the stride would be s contractions per axis. The kernel gradient is one
+of stride 1, of which what belongs to the zero taps is thrown away.
 """
 
 from __future__ import annotations
