@@ -213,6 +213,15 @@ def test_kernel_gradients_of_single_examples_are_each_its_own(kernel):
     assert is_convolution == (kernel == 11)
 
 
+def test_the_kernel_gradient_of_blocks_leaves_out_the_zero_taps():
+    settings = {"stride": [2, 3], "padding": [(1, 0), (-1, 2)]}
+    where = window("conv", (9, 12), (4, 5), **settings)
+    x, y = integers(2, 9, 12, 3), integers(2, *where.output, 4)
+    assert convolution.fits_blocks_of_two_axes(3, 4, where)
+    kernel = quick_jit(lambda x, y: convolution.kernel_by_blocks(x, y, where))(np.float32(x), np.float32(y))
+    np.testing.assert_array_equal(kernel, oracles.conv_dw(x, y, (4, 5), **settings))
+
+
 def is_exchanged(form, a, b, where):
     """Whether XLA takes the image for the kernel and the kernel for the image: on CPU a naive loop."""
     return "rhs_reversal" in jax.jit(lambda a, b: form(a, b, where)).lower(a, b).compile().as_text()
