@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn.lowering.taps import side_by_side
 from jaxcnn.lowering.window import Window
 
 Contraction = Callable[[jax.Array, jax.Array, Window], jax.Array]
@@ -33,7 +34,7 @@ def fold(x: jax.Array, window: Window) -> jax.Array:
     s, d, last = window.stride[0], window.dilation[0], window.stride[0] * (window.output[0] - 1)
     x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), (*window.padding[0], 0), *((0, 0, 0),) * (x.ndim - 2)))
     planes = [lax.slice_in_dim(x, d * t, d * t + last + 1, s, axis=1) for t in range(window.size[0])]
-    return jnp.concatenate(planes, -1).reshape(-1, *x.shape[2:-1], len(planes) * x.shape[-1])
+    return side_by_side(planes).reshape(-1, *x.shape[2:-1], len(planes) * x.shape[-1])
 
 
 def correlate(x: jax.Array, kernel: jax.Array, window: Window, contraction: Contraction) -> jax.Array:

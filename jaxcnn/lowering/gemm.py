@@ -26,7 +26,7 @@ from jax import lax
 from jaxcnn.lowering.chunks import images_within, summed
 from jaxcnn.lowering.dense import contract
 from jaxcnn.lowering.precision import accumulator
-from jaxcnn.lowering.taps import pad, tap, taps
+from jaxcnn.lowering.taps import pad, side_by_side, tap, taps
 from jaxcnn.lowering.window import Window
 
 COLUMNS = 5 * 2**18  # numbers per chunk, 5 MiB of float32: few enough to stay in cache
@@ -89,8 +89,8 @@ def correlate_kernel_crossed(x: jax.Array, y: jax.Array, window: Window) -> jax.
         empty, zero = x.shape[1] - window.output[0], jnp.zeros((), y.dtype)
         moved = [lax.pad(y, zero, [(0, 0, 0), (d * t, empty - d * t, 0), *rest]) for t in range(f)]
         for axis in reversed(range(1, len(window.size))):
-            x = jnp.concatenate(shifted(x, window, axis, axis + 1), -1)
-        y = jnp.concatenate(moved, -1)  # [images, padded, *output of the other axes, f k]
+            x = side_by_side(shifted(x, window, axis, axis + 1))
+        y = side_by_side(moved)  # [images, padded, *output of the other axes, f k]
         return over_positions(x, y)  # [t c, f k]
 
     width = len(taps(window)) // f * c
@@ -133,12 +133,6 @@ def images_per_product(y: jax.Array, size: int, g: int) -> int:
     wanted = max(max(PART, WORK // size) // positions, n * g * size // RESULTS)
     part = images_within(n, wanted)
     return part if 2 * part >= wanted else n
-
-
-def side_by_side(w: jax.Array) -> jax.Array:
-    """w[g, *window, c, k] as [*window, c, (g, k)]."""
-    w = jnp.moveaxis(w, 0, -2)
-    return w.reshape(*w.shape[:-2], -1)
 
 
 def images_per_chunk(y: jax.Array, width: int, most: int) -> int:

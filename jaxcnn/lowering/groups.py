@@ -12,6 +12,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 
+from jaxcnn.lowering.taps import side_by_side
 from jaxcnn.lowering.window import Window
 
 Contraction = Callable[[jax.Array, jax.Array, Window], jax.Array]
@@ -21,4 +22,4 @@ def one_by_one(a: jax.Array, b: jax.Array, window: Window, contraction: Contract
     """The contraction of each group, side by side in the last axis: of both arguments and of the result."""
     alone, g = replace(window, groups=1), window.groups
     pairs = zip(jnp.split(a, g, -1), jnp.split(b, g, -1), strict=True)
-    return jnp.concatenate([contraction(x, y, alone) for x, y in pairs], -1)
+    return side_by_side([contraction(x, y, alone) for x, y in pairs])

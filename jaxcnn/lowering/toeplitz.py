@@ -23,7 +23,7 @@ from jax import lax
 from jaxcnn.lowering import xla
 from jaxcnn.lowering.chunks import images_within, mapped
 from jaxcnn.lowering.precision import accumulator
-from jaxcnn.lowering.taps import pad
+from jaxcnn.lowering.taps import pad, side_by_side
 from jaxcnn.lowering.window import Window
 
 BLOCK = 4  # outputs per block of a product: 2, 4, 6, 8 and 12 were tried on seed 2's layers
@@ -55,7 +55,7 @@ def banded(kernel: jax.Array, window: Window, block: int) -> jax.Array:
     return matrix.reshape(*other, -1, c, block * k)
 
 
-def side_by_side(y: jax.Array, block: int, window: Window) -> jax.Array:
+def outputs_of_blocks(y: jax.Array, block: int, window: Window) -> jax.Array:
     """y[.., blocks, (b, k)] as [.., outputs, k]."""
     y = y.reshape(*y.shape[:-2], -1, y.shape[-1] // block)
     return lax.slice_in_dim(y, 0, window.output[-1], axis=y.ndim - 2)  # [n, *output, k]
@@ -75,7 +75,7 @@ def correlate_by_strides(x: jax.Array, kernel: jax.Array, window: Window) -> jax
         padding=(*window.padding[:-1], (low, last + v - window.input[-1] - low)),
         dilation=(*window.dilation[:-1], 1),
     )
-    return side_by_side(xla.correlate(x, matrix, where), block, window)
+    return outputs_of_blocks(xla.correlate(x, matrix, where), block, window)
 
 
 def columns(x: jax.Array, window: Window) -> jax.Array:
@@ -87,13 +87,13 @@ def columns(x: jax.Array, window: Window) -> jax.Array:
     missing = max(last + inputs - padded.shape[-2], 0)
     padded = lax.pad(padded, jnp.zeros((), x.dtype), [*[(0, 0, 0)] * (x.ndim - 2), (0, missing, 0), (0, 0, 0)])
     seen = [lax.slice_in_dim(padded, v, v + last + 1, BLOCK * s, axis=x.ndim - 2) for v in range(inputs)]
-    cut = jnp.concatenate(seen, -1)  # [n, *padded but the last, blocks, v c]
+    cut = side_by_side(seen)  # [n, *padded but the last, blocks, v c]
     rows = []
     for t in product(*map(range, window.size[:-1])):
         start = [d * i for d, i in zip(window.dilation, t, strict=False)]
         limit = [a + st * (o - 1) + 1 for a, st, o in zip(start, window.stride, window.output, strict=False)]
         rows.append(lax.slice(cut, (0, *start, 0, 0), (n, *limit, *cut.shape[-2:]), (1, *window.stride[:-1], 1, 1)))
-    return jnp.concatenate(rows, -1)
+    return side_by_side(rows)
 
 
 def correlate_by_columns(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
@@ -104,7 +104,7 @@ def correlate_by_columns(x: jax.Array, kernel: jax.Array, window: Window) -> jax
     def chunk(x: jax.Array) -> jax.Array:
         x = columns(x, window)
         contract = (((x.ndim - 1,), (0,)), ((), ()))
-        return side_by_side(
+        return outputs_of_blocks(
             lax.dot_general(x, matrix, contract, preferred_element_type=accumulator(x.dtype)), BLOCK, window
         )
 

@@ -3,7 +3,8 @@
 Which form a platform runs is a matter of speed; what the others do would not be seen on this machine otherwise.
 """
 
-from functools import partial
+import re
+from functools import cache, partial
 from itertools import product
 
 import jax
@@ -53,6 +54,7 @@ ROWS = {
 CASES = [case for case in product(NAMES, (1, 2, 4), CHANNELS) if case[2][0] % case[1] == 0]
 
 
+@cache
 def contraction(table, name, g=1, channels=(4, 8)):
     """Integer arrays of a contraction, its window, and what the oracle makes of them."""
     (c, k), (input, size, settings) = channels, WINDOWS[name]
@@ -66,6 +68,7 @@ def contraction(table, name, g=1, channels=(4, 8)):
     return x, y, where, oracles.conv_dw(x, y, size, **settings)
 
 
+@cache
 def contractions(row):
     """All that a row of a table is chosen for, with few channels and with more: on one device, or else on a mesh."""
     table, rows, form = ROWS[row]
@@ -108,6 +111,16 @@ def test_a_form_carries_its_sums_in_float32_at_least(row):
     for dtype, y in zip(DTYPES, results, strict=True):
         assert y.dtype == jnp.promote_types(dtype, jnp.float32)
         np.testing.assert_array_equal(y, want)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_no_form_joins_arrays_in_their_last_axis(row):
+    """Which from jaxlib 0.12.0 on is a pass of its own over numbers written down before (see `side_by_side`)."""
+    *_, form = ROWS[row]
+    for a, b, where, _ in contractions(row):
+        text = str(jax.make_jaxpr(lambda a, b: form(a, b, where))(np.float32(a), np.float32(b)))  # noqa: B023
+        joins = re.findall(r"\[([\d,]+)\] = concatenate\[dimension=(\d+)\]", text)
+        assert all(int(axis) < shape.count(",") for shape, axis in joins)
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -200,6 +213,14 @@ def test_rows_in_pieces_give_the_same_sum(monkeypatch, name, most):
     x, y, where, want = contraction("correlate_kernel", name, 4)
     run = quick_jit(lambda x, y: depthwise.correlate_kernel_by_rows(x, y, where))
     np.testing.assert_array_equal(run(np.float32(x), np.float32(y)), want)
+
+
+def test_products_of_rows_are_not_written():
+    """On every jaxlib less than two padded images are written at a time, where the products of nine taps are nine."""
+    where = window("conv", (32, 32), (3, 3), padding="SAME", groups=64)
+    x = jnp.ones((8, 32, 32, 64), jnp.float32)
+    run = jax.jit(lambda x, y: depthwise.correlate_kernel_by_rows(x, y, where)).lower(x, x).compile()
+    assert run.memory_analysis().temp_size_in_bytes < 2 * 34 * 34 * 64 * 4
 
 
 @pytest.mark.parametrize("kernel", [5, 11], ids=["by-columns", "in-order"])
