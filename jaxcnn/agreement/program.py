@@ -131,6 +131,8 @@ def step(equation: Any, arithmetic: Arithmetic, numbers: Numbers) -> Numbers:
         return while_loop(equation.params, arithmetic, numbers)
     if name == "cond":
         return cond(equation.params, arithmetic, numbers)
+    if name == "reduce":
+        return reduction(equation.params, arithmetic, numbers)
     return arithmetic.step(equation, numbers)
 
 
@@ -179,6 +181,25 @@ def while_loop(params: dict[str, Any], arithmetic: Arithmetic, numbers: Numbers)
         return arithmetic.lower(arithmetic.aside(lambda: run(params["cond_jaxpr"], arithmetic, inputs))[0][0])
 
     return jax.lax.while_loop(proceed, body, carried)
+
+
+def reduction(params: dict[str, Any], arithmetic: Arithmetic, numbers: Numbers) -> Numbers:
+    """`lax.reduce`: its function of two scalars, applied to one element after the other."""
+    axes, count = params["dimensions"], len(numbers) // 2
+    settled = [arithmetic.settle(number) for number in numbers]
+
+    def in_turn(a: jax.Array) -> jax.Array:
+        a = jnp.moveaxis(a, axes, range(len(axes)))
+        return a.reshape(-1, *a.shape[len(axes) :])
+
+    def body(carried: Numbers, x: Numbers) -> tuple[Numbers, list[Any]]:
+        return arithmetic.aside(lambda: settled_run(params["jaxpr"], arithmetic, [*carried, *x]))
+
+    elements = jax.tree.map(in_turn, settled[:count])
+    start = jax.tree.map(lambda a, x: jnp.broadcast_to(a, x.shape[1:]), settled[count:], elements)
+    results, recorded = jax.lax.scan(body, start, elements)
+    arithmetic.recorded += recorded
+    return results
 
 
 def cond(params: dict[str, Any], arithmetic: Arithmetic, numbers: Numbers) -> Numbers:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.lowering.precision import accumulator, zeros
+from jaxcnn.lowering.sums import sum_of_few
 from jaxcnn.lowering.taps import pad, tap, taps
 from jaxcnn.lowering.window import Window
 
@@ -59,7 +60,7 @@ def correlate_kernel_by_rows(x: jax.Array, y: jax.Array, window: Window) -> jax.
     filled = replace(window, padding=(*before, (low, high + fill * window.stride[-1])))
 
     def row_sums(a: jax.Array) -> jax.Array:
-        return reduce(jnp.add, [jnp.sum(piece, -2) for piece in jnp.split(a, pieces, -2)])  # [1, *rows, k]
+        return reduce(jnp.add, [sum_of_few(piece, a.ndim - 2) for piece in jnp.split(a, pieces, -2)])  # [1, *rows, k]
 
     def add(totals: list[jax.Array], image: tuple[jax.Array, jax.Array]) -> tuple[list[jax.Array], None]:
         x, y = (a[None].astype(wide) for a in image)

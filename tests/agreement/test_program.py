@@ -23,13 +23,27 @@ def branched(x):
     return jax.lax.cond(x[0] > 0, jnp.cos, lambda x: x * x, x)
 
 
+def reduced(x):
+    """In one pass the sum and the product of each row, and the product of the sums."""
+    start, rows = (np.float64(0), np.float64(1)), x.reshape(2, 3)
+    sums, products = jax.lax.reduce((rows, rows), start, lambda a, b: (a[0] - (-b[0]), a[1] * b[1]), (1,))
+    return sums, products, jax.lax.reduce(sums, start[1], lambda a, b: -(a * -b), (0,))
+
+
 def ruled(x):
     square = jax.custom_vjp(lambda x: x * x)
     square.defvjp(lambda x: (x * x, x), lambda x, dy: (dy,))
     return jax.checkpoint(lambda x: jax.nn.relu(square(x)))(x)
 
 
-FUNCTIONS = {"scan": looped, "while": repeated, "cond": branched, "rules and remat": ruled, "sort": jnp.sort}
+FUNCTIONS = {
+    "scan": looped,
+    "while": repeated,
+    "cond": branched,
+    "reduce": reduced,
+    "rules and remat": ruled,
+    "sort": jnp.sort,
+}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())

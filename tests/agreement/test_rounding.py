@@ -91,9 +91,15 @@ def test_the_noise_covers_what_really_happens(dtype):
     assert 0.01 < z.max() <= 1
 
 
-def test_loops_carry_errors():
-    x = jnp.asarray(np.linspace(0.1, 1, 5), jnp.float32)
-    product = noise(lambda x: jax.lax.scan(lambda c, y: (c * y, None), jnp.float32(1), x)[0], x)
+LOOPS = {
+    "scan": lambda x: jax.lax.scan(lambda c, y: (c * y, None), jnp.float32(1), x)[0],
+    "reduce": lambda x: jax.lax.reduce(x, np.float32(1), lambda a, b: -(a * -b), (0,)),
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS.keys())
+def test_loops_carry_errors(loop):
+    product = noise(loop, jnp.asarray(np.linspace(0.1, 1, 5), jnp.float32))
     assert 3 < float(product.error) / float(unit("float32") * product.value) < 6  # five multiplications
 
 
@@ -113,7 +119,7 @@ def test_every_primitive_of_every_layer_has_a_rule_of_its_own(case):
         assert not names(program.jaxpr) - set(RULES) - set(INLINED) - CONTROL
 
 
-CONTROL = {"scan", "while", "cond"}
+CONTROL = {"scan", "while", "cond", "reduce"}
 
 
 def names(jaxpr):
