@@ -78,6 +78,12 @@ def kept(n: int, padding: tuple[int, int]) -> int:
     return n + min(padding[0], 0) + min(padding[1], 0)
 
 
+def has_a_large_kernel(c: int, k: int, window: Window) -> bool:
+    is_plain = window.groups == 1 and len(window.size) == 2 and window.stride[0] == 1
+    is_same = window.output[0] == window.input[0] >= 7
+    return is_plain and is_same and c * k * prod(window.size) >= 2**19
+
+
 def is_odd(c: int, k: int, window: Window) -> bool:
     return window.groups == 1 and c % 2 == 1 and 1 < c < 16 < k < 48
 
@@ -172,6 +178,11 @@ CORRELATE = {
         Row(correlate_by_planes, is_volume, "3x3x3, 16 to 16 at 16x16x16: 3.4 ms against 23 in three axes"),
         Row(xla.correlate_apart, is_window_larger, "3x3, 512 to 512 at 2x2: 12 ms against 388 as it is"),
         Row(xla.correlate_evenly, is_odd, "3 to 32 at 32x32: 1.7 ms against 2.9"),
+        Row(
+            xla.correlate_with_a_row_more,
+            has_a_large_kernel,
+            "192 to 384 at 13x13: 17 ms against 22; 512 to 512 at 7x7: 31 against 48; 128 to 128 as it is",
+        ),
         Row(xla.correlate, always, "32 to 32 at 32x32: 7.4 ms against 15 as matrix products by chunks"),
     ),
     "default": (

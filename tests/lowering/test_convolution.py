@@ -52,12 +52,14 @@ ROWS = {
 
 
 CASES = [case for case in product(NAMES, (1, 2, 4), CHANNELS) if case[2][0] % case[1] == 0]
+CASES.append(("2d-large-kernel", 1, (240, 256)))
+LARGE = {"2d-large-kernel": ((7, 3), (3, 3), {"padding": [(1, 1), (0, 1)], "stride": [1, 2]})}
 
 
 @cache
 def contraction(table, name, g=1, channels=(4, 8)):
     """Integer arrays of a contraction, its window, and what the oracle makes of them."""
-    (c, k), (input, size, settings) = channels, WINDOWS[name]
+    (c, k), (input, size, settings) = channels, (WINDOWS | LARGE)[name]
     settings = settings | {"groups": g}
     where = window("conv", input, size, **settings)
     x, kernel, y = integers(4, *input, c), integers(*size, c // g, k), integers(4, *where.output, k)
@@ -258,6 +260,14 @@ def test_an_image_smaller_than_the_window_is_not_taken_for_the_kernel(stride):
     assert not is_exchanged(convolution.correlate, x[..., :16], kernel[..., :16, :16], where)  # nor by blocks
     long = window("conv", (20,), (12,), padding=6)
     assert not is_exchanged(convolution.correlate_kernel, jnp.ones((4, 20, 16)), jnp.ones((4, 21, 16)), long)
+
+
+@pytest.mark.parametrize(("c", "is_given"), [(64, True), (256, False)], ids=str)
+def test_a_large_kernel_is_not_given_to_ynnpack(c, is_given):
+    where = window("conv", (7, 7), (3, 3), padding="SAME")
+    shapes = jnp.ones((1, 7, 7, c), jnp.float32), jnp.ones((3, 3, c, c), jnp.float32)
+    text = quick_jit(lambda x, w: convolution.correlate(x, w, where)).lower(*shapes).compile().as_text()
+    assert ("__ynn_fusion" in text) == is_given
 
 
 @pytest.mark.parametrize(("numbers", "chunks"), [(2**18, 1), (2**20, 2)], ids=["little-at-once", "much-in-a-loop"])
