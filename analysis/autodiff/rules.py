@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from math import log, pi, sqrt
+from math import log, pi, prod, sqrt
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.extend.core import jaxpr_as_fun
 
 Array = jax.Array
 
@@ -180,6 +181,25 @@ def product(t: Array, y: Array, x: Array, *, axes: tuple[int, ...], **params: An
     return (jnp.expand_dims(t * y, axes) / x,)
 
 
+def reduction(
+    t: Any, y: Any, *operands: Any, jaxpr: Any, dimensions: tuple[int, ...], **params: Any
+) -> tuple[Any, ...]:
+    """lax.reduce: its function of two scalars, applied to one element after the other."""
+    step, half, axes = jax.vmap(jaxpr_as_fun(jaxpr)), len(operands) // 2, len(dimensions)
+
+    def in_turn(x: Array) -> Array:
+        x = jnp.moveaxis(x, dimensions, range(axes))
+        return x.reshape(prod(x.shape[:axes]), -1)  # [elements, results]
+
+    def folded(*operands: Any) -> list[Array]:
+        elements = [in_turn(x) for x in operands[:half]]
+        start = [jnp.broadcast_to(a, x.shape[1:]) for a, x in zip(operands[half:], elements, strict=True)]
+        results, _ = lax.scan(lambda totals, x: (step(*totals, *x), None), start, elements)
+        return [result.reshape(value.shape) for result, value in zip(results, y, strict=True)]
+
+    return jax.vjp(folded, *operands)[1](list(t))
+
+
 def is_float(x: Any) -> bool:
     return jnp.issubdtype(jnp.result_type(x), jnp.floating)
 
@@ -213,6 +233,7 @@ ELEMENTARY: dict[str, Callable[..., tuple[Any, ...]]] = {
     "dynamic_update_slice": dynamic_update_slice,
     "optimization_barrier": barrier,
     "pad": pad,
+    "reduce": reduction,
     "reduce_prod": product,
     "select_n": select_n,
 }

@@ -84,7 +84,8 @@ def called(params: dict[str, Any]) -> Any:
     """The jaxpr of a call that simply runs it, closed; None for any other equation."""
     if "branches" in params:
         return certain(params["branches"], params.get("branches_platforms"))
-    if not {"jaxpr", "call_jaxpr"}.intersection(params) or {"cond_jaxpr", "length"}.intersection(params):
+    is_no_call = {"cond_jaxpr", "length", "dimensions"}.intersection(params)  # loops and `lax.reduce`
+    if not {"jaxpr", "call_jaxpr"}.intersection(params) or is_no_call:
         return None
     inner: Any = params.get("call_jaxpr", params.get("jaxpr"))
     return inner if isinstance(inner, core.ClosedJaxpr) else core.ClosedJaxpr(inner, ())

@@ -59,6 +59,24 @@ def test_the_tape_of_seed_2s_network_equals_its_handwritten_gradient() -> None:
         np.testing.assert_allclose(tape[f"0/{path}"], expected, rtol=1e-11, atol=1e-13, err_msg=path)
 
 
+def test_the_tape_goes_through_batch_norm() -> None:
+    """Whose sums are a `lax.reduce` of a function of its own; and what is reduced from need not be a constant."""
+
+    def squares(x: jax.Array) -> jax.Array:
+        return jnp.sum(jaxcnn.ops.batch_norm(x, x[0, 0], x[0, 1]) ** 3)
+
+    def product(x: jax.Array) -> jax.Array:
+        return jax.lax.reduce(x, x[1, 0, 0], lambda a, b: -(a * -b), (0, 1, 2))
+
+    x = jax.random.normal(jax.random.key(0), (6, 8, 2), jnp.float64)
+    for function, expected in (
+        (squares, jax.grad(squares)(x)),
+        (product, jax.grad(lambda x: x[1, 0, 0] * jnp.prod(x))(x)),
+    ):
+        found = jax.jit(lambda x: differentiate(trace(function, x))["0"])(x)  # noqa: B023
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+
+
 def test_every_layers_cotangent_is_a_node_of_the_tape() -> None:
     """t of each layer's output against the cotangent that the handwritten layer after it passes back."""
     network = networks.seed2_shallow()
