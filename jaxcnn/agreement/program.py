@@ -2,7 +2,8 @@
 
 Every referee here asks the same function a different question: its value in float64, its value at x + ih, the
 rounding it must expect, the branches it took. Each is one `Arithmetic`: what a number is, and what a primitive does
-to such numbers. `run` walks the program and lends loops, branches and nested calls to whatever the numbers are.
+to such numbers. `run` walks the program and lends loops, reductions, branches and nested calls to whatever the numbers
+are.
 
 Custom derivative rules are inlined: a program of a forward pass is the plain mathematics behind any handwritten rule.
 """
