@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxcnn.agreement.kinks import Deciding
 from jaxcnn.agreement.program import run, trace
 from jaxcnn.agreement.raising import Raised
 
@@ -51,6 +52,21 @@ def test_a_program_computes_its_function(function):
     results = run(trace(function, X), Raised(), [jnp.asarray(X)])
     for got, right in zip(results, jax.tree.leaves(function(X)), strict=True):
         np.testing.assert_allclose(got, right, rtol=1e-15)
+
+
+@pytest.mark.parametrize("loop", ["scan", "reduce"])
+def test_what_a_loop_decides_is_recorded(loop):
+    """The largest of 1, 3, 3, 2 from 0 on: in four comparisons one tie."""
+
+    def largest(x):
+        if loop == "scan":
+            return jax.lax.scan(lambda most, number: (jnp.maximum(most, number), None), 0.0, x)[0]
+        return jax.lax.reduce(x, np.float64(0), lambda most, number: jnp.maximum(most, number) * 1, (0,))
+
+    x, decisions = jnp.asarray([1.0, 3.0, 3.0, 2.0]), Deciding()
+    (got,) = run(trace(largest, x), decisions, [x])
+    assert got == 3
+    assert [kept.tolist() for kept in decisions.recorded] == [[-1, -1, 0, 1]]
 
 
 def test_raising_lifts_a_float32_accumulation_that_the_function_insists_on():
