@@ -59,8 +59,8 @@ def test_the_tape_of_seed_2s_network_equals_its_handwritten_gradient() -> None:
         np.testing.assert_allclose(tape[f"0/{path}"], expected, rtol=1e-11, atol=1e-13, err_msg=path)
 
 
-def test_the_tape_goes_through_batch_norm() -> None:
-    """Whose sums are a `lax.reduce` of a function of its own; and what is reduced from need not be a constant."""
+def test_the_tape_goes_through_reductions() -> None:
+    """Batch norm's sums are a `lax.reduce` of a function of its own; and a product may start from a variable."""
 
     def squares(x: jax.Array) -> jax.Array:
         return jnp.sum(jaxcnn.ops.batch_norm(x, x[0, 0], x[0, 1]) ** 3)
