@@ -79,6 +79,7 @@ def kept(n: int, padding: tuple[int, int]) -> int:
 
 
 def has_a_large_kernel(c: int, k: int, window: Window) -> bool:
+    """So large that a row more, of seven at least, is the smaller cost."""
     is_plain = window.groups == 1 and len(window.size) == 2 and window.stride[0] == 1
     is_same = window.output[0] == window.input[0] >= 7
     return is_plain and is_same and c * k * prod(window.size) >= 2**19

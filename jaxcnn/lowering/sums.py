@@ -2,9 +2,9 @@
 
     sum over p of a[p, c]  =  sum over q of (sum over r of A[r, (q, c)])        A: a with q positions to a row
 
-XLA's CPU code adds rows of 1024 numbers twice as fast as rows of 64, and two short sums round less than a long one. It
-leaves that to a library, before which all that is summed is written to memory: of what is computed for its sum alone a
-few neighbours are added first, where they are computed, and only the sums of neighbours are written.
+XLA's CPU code adds rows of 1024 numbers up to twice as fast as rows of 64, and two short sums round less than one.
+It leaves that to a library, before which all that is summed is written to memory: of what is computed for its sum alone
+a few neighbours are added first, where they are computed, and only the sums of neighbours are written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jax import lax
 from jaxcnn.lowering.mesh import is_spread
 from jaxcnn.lowering.precision import accumulator
 
-ROW = 1024  # numbers: batch norm of 64 channels at 32x32 takes 7.5 ms, 8.7 with 256 and 14 without rows
+ROW = 1024  # numbers: 64 images of 32x32 take 0.14 ms with 3 channels and 0.62 with 64, without rows 0.38 and 0.81
 FEW = 16  # neighbours: sums of 64 channels at 32x32 that are computed take 1.1 ms, 2.4 without; with 32 some take more
 
 
