@@ -8,21 +8,21 @@ XLA fuses the shifts into one pass. With k a multiple of c, x's channels are rep
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
 from functools import reduce
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxcnn.lowering.precision import accumulator, zeros
 from jaxcnn.lowering.sums import sum_of_few
 from jaxcnn.lowering.taps import pad, tap, taps
-from jaxcnn.lowering.window import Window
+from jaxcnn.lowering.window import Sizes, Window
 
-ROW = 32  # 64 channels at 32x32: 3.2 ms as one piece, 3.6 as two
-PIECE = 16  # 32 channels at 112x112: 2.2 ms, 5.9 in pieces of 29
-MOST = 16  # pieces, each of which is code of its own
+ROW = 32  # positions of a sum, at most: more are not unrolled (56 of 32 channels: 17 ms as one sum, 3.5 as two)
 
 
 def repeated(x: jax.Array, k: int) -> jax.Array:
@@ -50,25 +50,59 @@ def correlate_kernel_at_once(x: jax.Array, y: jax.Array, window: Window) -> jax.
 def correlate_kernel_by_rows(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
     """Image by image, row by row: a sum over few positions is unrolled, around vectors of channels.
 
-    A longer row of an image is filled up with zeros and summed in pieces.
+    Nothing is padded: what a tap meets in the padding adds nothing and is left out. A longer row is summed in parts.
     """
-    k, wide, columns = y.shape[-1], accumulator(x.dtype), window.output[-1]
-    is_short = columns <= ROW or len(window.size) == 1  # length 512, 128 channels: 0.8 ms as one piece, 1.5 as sixteen
-    pieces = 1 if is_short else min(-(-columns // PIECE), MOST)
-    fill = 0 if pieces == 1 else pieces - columns % pieces  # one zero at least: y is then stored, not cut out per tap
-    *before, (low, high) = window.padding
-    filled = replace(window, padding=(*before, (low, high + fill * window.stride[-1])))
-
-    def row_sums(a: jax.Array) -> jax.Array:
-        return reduce(jnp.add, [sum_of_few(piece, a.ndim - 2) for piece in jnp.split(a, pieces, -2)])  # [1, *rows, k]
+    k, wide, rows = y.shape[-1], accumulator(x.dtype), rows_of_taps(window)
 
     def add(totals: list[jax.Array], image: tuple[jax.Array, jax.Array]) -> tuple[list[jax.Array], None]:
-        x, y = (a[None].astype(wide) for a in image)
-        x = pad(repeated(x, k), filled)
-        y = jnp.pad(y, [(0, 0)] * (y.ndim - 2) + [(0, fill), (0, 0)])
-        sums = (row_sums(tap(x, filled, t) * y) for t in taps(window))
-        return [total + new for total, new in zip(totals, sums, strict=True)], None
+        x, y = (a.astype(wide) for a in image)
+        return [total + row_sums(x, y, window, part) for total, part in zip(totals, rows, strict=True)], None
 
-    zero = [zeros((1, *window.output[:-1], k), x, y) for _ in taps(window)]
-    totals, _ = lax.scan(add, zero, (x, y))
-    return jnp.sum(jnp.stack(totals), range(1, y.ndim - 1)).reshape(*window.size, 1, k)
+    zero = [zeros((*part.sums, k), x, y) for part in rows]
+    totals, _ = lax.scan(add, zero, (repeated(x, k), y))
+    kernel = {t: zeros((k,), x, y) for t in taps(window)}
+    for part, total in zip(rows, totals, strict=True):
+        kernel[part.tap] += jnp.sum(total, range(total.ndim - 1))
+    return jnp.stack(list(kernel.values())).reshape(*window.size, 1, k)
+
+
+class Rows(NamedTuple):
+    """Outputs, per axis, that a tap meets inside the input; so many positions of the last axis make a sum."""
+
+    tap: Sizes
+    outputs: tuple[range, ...]
+    length: int
+
+    @property
+    def sums(self) -> Sizes:
+        *rows, row = map(len, self.outputs)
+        return *rows, row // self.length
+
+
+def rows_of_taps(window: Window) -> list[Rows]:
+    """For every tap the sums of one length and, where these do not fill its rows, a shorter one for each row."""
+    found = []
+    for t in taps(window):
+        *rows, row = (outputs_inside(window, axis, i) for axis, i in enumerate(t))
+        length = math.ceil(len(row) / max(1, math.ceil(len(row) / ROW)))
+        rest = len(row) % max(1, length)
+        parts = ((row[: len(row) - rest], length), (row[len(row) - rest :], rest))
+        found += [Rows(t, (*rows, part), n) for part, n in parts if all((*rows, part))]
+    return found
+
+
+def outputs_inside(window: Window, axis: int, t: int) -> range:
+    """The outputs along one axis that meet no padding at tap t."""
+    inside = np.flatnonzero(window.inside(axis)[:, t]).tolist()
+    return range(inside[0], inside[-1] + 1) if inside else range(0)
+
+
+def row_sums(x: jax.Array, y: jax.Array, window: Window, part: Rows) -> jax.Array:
+    """sum over the positions of each sum of x[s o + d t - low, k] y[o, k], for one image: [*sums, k]."""
+    sizes = zip(window.stride, window.dilation, window.padding, part.tap, part.outputs, strict=True)
+    met = [(s * o[0] + d * t - low, s * o[-1] + d * t - low + 1) for s, d, (low, _), t, o in sizes]
+    first, end = [o[0] for o in part.outputs], [o[-1] + 1 for o in part.outputs]
+    k = y.shape[-1]
+    x = lax.slice(x, (*(a for a, _ in met), 0), (*(b for _, b in met), k), (*window.stride, 1))
+    products = (x * lax.slice(y, (*first, 0), (*end, k))).reshape(*part.sums, part.length, k)
+    return sum_of_few(products, products.ndim - 2)

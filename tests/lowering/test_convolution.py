@@ -207,22 +207,37 @@ def test_the_program_of_a_kernel_gradient_does_not_grow_with_its_groups():
     assert length(8) < 1.2 * length(2)
 
 
-@pytest.mark.parametrize("name", ["2d-everything", "2d-cropped-low-padded-high", "3d-everything"])
-@pytest.mark.parametrize("most", [2, 16], ids=["two-pieces", "pieces-of-one-or-two"])
-def test_rows_in_pieces_give_the_same_sum(monkeypatch, name, most):
-    for limit, value in {"ROW": 1, "PIECE": 1, "MOST": most}.items():
-        monkeypatch.setattr(depthwise, limit, value)
+@pytest.mark.parametrize("row", [1, 2, 3, 32], ids=["numbers", "pairs", "threes", "whole-rows"])
+@pytest.mark.parametrize("name", ["1d", "2d-everything", "2d-cropped-low-padded-high", "3d-everything"])
+def test_rows_in_parts_give_the_same_sum(monkeypatch, name, row):
+    monkeypatch.setattr(depthwise, "ROW", row)
     x, y, where, want = contraction("correlate_kernel", name, 4)
     run = quick_jit(lambda x, y: depthwise.correlate_kernel_by_rows(x, y, where))
     np.testing.assert_array_equal(run(np.float32(x), np.float32(y)), want)
 
 
+def test_every_product_inside_the_input_is_in_one_row_sum(monkeypatch):
+    monkeypatch.setattr(depthwise, "ROW", 4)
+    where = window("conv", (9, 11), (3, 3), stride=[1, 2], padding=[(1, 0), (3, 2)], dilation=[2, 1], groups=2)
+    met = [(part.tap, o) for part in depthwise.rows_of_taps(where) for o in product(*part.outputs)]
+    inside = product(*(map(tuple, np.argwhere(where.inside(axis)).tolist()) for axis in (0, 1)))
+    assert sorted(met) == sorted((tuple(t), tuple(o)) for o, t in (zip(*pair, strict=True) for pair in inside))
+
+
+def test_a_tap_that_meets_padding_only_has_no_gradient():
+    x, y = integers(2, 3, 2), integers(2, 3, 2)
+    where = window("conv", (3,), (3,), padding=[(8, 0)], dilation=4, groups=2)
+    kernel = quick_jit(lambda x, y: depthwise.correlate_kernel_by_rows(x, y, where))(np.float32(x), np.float32(y))
+    np.testing.assert_array_equal(kernel, oracles.conv_dw(x, y, (3,), padding=[(8, 0)], dilation=4, groups=2))
+    np.testing.assert_array_equal(kernel[:2], 0)
+
+
 def test_products_of_rows_are_not_written():
-    """On every jaxlib less than two padded images are written at a time, where the products of nine taps are nine."""
+    """On every jaxlib less than an image is written at a time, where the products of nine taps are nine."""
     where = window("conv", (32, 32), (3, 3), padding="SAME", groups=64)
     x = jnp.ones((8, 32, 32, 64), jnp.float32)
     run = jax.jit(lambda x, y: depthwise.correlate_kernel_by_rows(x, y, where)).lower(x, x).compile()
-    assert run.memory_analysis().temp_size_in_bytes < 2 * 34 * 34 * 64 * 4
+    assert run.memory_analysis().temp_size_in_bytes < 32 * 32 * 64 * 4
 
 
 @pytest.mark.parametrize("kernel", [5, 11], ids=["by-columns", "in-order"])
