@@ -21,7 +21,7 @@ from jaxcnn.lowering.precision import zeros
 
 def images_within(n: int, most: int) -> int:
     """The largest divisor of n images that is at most `most`, or 1; all n where they may be spread over devices."""
-    return n if is_spread() else max(m for m in range(1, n + 1) if n % m == 0 and (m == 1 or m <= most))
+    return n if is_spread() else max((m for m in range(1, min(n, most) + 1) if n % m == 0), default=1)
 
 
 def chunk(a: jax.Array, images: int, i: jax.Array) -> jax.Array:

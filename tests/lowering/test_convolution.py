@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.lowering import convolution, depthwise, gemm, toeplitz, xla
+from jaxcnn.lowering import bands, convolution, depthwise, gemm, toeplitz, xla
 from jaxcnn.ops.geometry import window
 from tests import oracles
 from tests.ops.checks import DTYPES, integers, quick_jit
@@ -54,6 +54,7 @@ ROWS = {
 CASES = [case for case in product(NAMES, (1, 2, 4), CHANNELS) if case[2][0] % case[1] == 0]
 CASES.append(("2d-large-kernel", 1, (240, 256)))
 LARGE = {"2d-large-kernel": ((7, 3), (3, 3), {"padding": [(1, 1), (0, 1)], "stride": [1, 2]})}
+CIRCUMSTANCES = ({}, {"convolution.is_spread": lambda: True}, {"convolution.IMAGE": 0, "bands.BAND": 1})
 
 
 @cache
@@ -72,15 +73,16 @@ def contraction(table, name, g=1, channels=(4, 8)):
 
 @cache
 def contractions(row):
-    """All that a row of a table is chosen for, with few channels and with more: on one device, or else on a mesh."""
+    """All that a row of a table is chosen for, with few channels and with more, or else on a mesh or in small bands."""
     table, rows, form = ROWS[row]
     candidates = [contraction(table, *case) for case in CASES]
-    with pytest.MonkeyPatch.context() as patch:
-        for is_spread in (False, True):
-            patch.setattr(convolution, "is_spread", lambda is_spread=is_spread: is_spread)
+    for circumstances in CIRCUMSTANCES:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in circumstances.items():
+                patch.setattr(f"jaxcnn.lowering.{name}", value)
             chosen = [case for case in candidates if chosen_for(table, rows, case) is form]
-            if chosen:
-                return chosen
+        if chosen:
+            return chosen
     return []
 
 
@@ -205,6 +207,45 @@ def test_the_program_of_a_kernel_gradient_does_not_grow_with_its_groups():
         return len(jax.make_jaxpr(lambda x, y: convolution.correlate_kernel(x, y, where))(x, y).pretty_print())
 
     assert length(8) < 1.2 * length(2)
+
+
+@pytest.mark.parametrize("g", [1, 2])
+@pytest.mark.parametrize("rows", [1, 2, 3, 100], ids=["single-rows", "pairs", "threes", "whole-images"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "2d-window-larger"])
+def test_bands_of_any_size_give_the_same_sum(name, rows, g):
+    x, y, where, want = contraction("correlate_kernel", name, g)
+    rows = min(max(rows, bands.shared_rows(where)), where.output[0])
+    run = quick_jit(lambda x, y: bands.correlate_kernel(x, y, where, rows, gemm.correlate_kernel_by_columns))
+    np.testing.assert_array_equal(run(np.float32(x), np.float32(y)), want)
+
+
+@pytest.mark.parametrize(
+    ("c", "k", "size"), [(8, 16, 3), (3, 16, 5), (2, 4, 3)], ids=["crossed", "columns", "in-order"]
+)
+def test_a_large_image_is_taken_in_bands(c, k, size):
+    where = window("conv", (512, 600), (size, size), padding="SAME")
+    assert convolution.choose(convolution.CORRELATE_KERNEL["cpu"], c, k, where) is convolution.kernel_by_bands
+    x, y = np.float32(integers(1, 512, 600, c)), np.float32(integers(1, 512, 600, k))
+    forms = [convolution.kernel_by_bands, xla.correlate_kernel]
+    in_bands, at_once = quick_jit(lambda x, y: [form(x, y, where) for form in forms])(x, y)
+    np.testing.assert_array_equal(in_bands, at_once)
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "width", "band"),
+    [
+        pytest.param(224, 3, 640, 14, id="a-divisor"),
+        pytest.param(509, 3, 59, 64, id="of-nearly-equal-size"),
+        pytest.param(32, 3, 640, 32, id="one-band"),
+        pytest.param(300, 11, 10_000, 10, id="as-many-as-are-shared"),
+        pytest.param(57, 3, 10**6, 2, id="at-least-what-is-shared"),
+    ],
+)
+def test_a_band_has_rows_enough(rows, size, width, band):
+    where = window("conv", (rows, rows), (size, size), padding="SAME")
+    assert bands.rows_per_band(where, width) == band
+    of_band = window("conv", (band + size - 1, rows), (size, size), padding=[(0, 0), (size // 2, size // 2)])
+    assert bands.rows_per_band(of_band, width) == band  # or else a band would be cut into bands, without end
 
 
 @pytest.mark.parametrize("row", [1, 2, 3, 32], ids=["numbers", "pairs", "threes", "whole-rows"])
