@@ -25,12 +25,15 @@ BAND = 2**21  # numbers built from a band: 64 channels at 224x224 take 185 ms, w
 
 
 def rows_per_band(window: Window, width: int) -> int:
-    """Rows of outputs in a band, where `width` numbers are built for each position: the inputs that two bands share
-    are not more than those of one."""
-    rows, least = window.output[0], ceil(shared_rows(window) / window.stride[0])
-    most = max(1, least, BAND // (width * prod(window.output[1:])))
+    """Rows of outputs in a band, where `width` numbers are built for each position.
+
+    A divisor of all rows if one is near, so that y need not be copied; and as many as two neighbours share inputs.
+    """
+    rows, least = window.output[0], max(1, ceil(shared_rows(window) / window.stride[0]))
+    most = max(least, BAND // (width * prod(window.output[1:])))
     divisor = images_within(rows, most)
-    return divisor if divisor >= max(least, most // 2) else ceil(rows / ceil(rows / most))
+    bands = max(1, min(ceil(rows / most), rows // least))
+    return divisor if divisor >= max(least, most // 2) else ceil(rows / bands)
 
 
 def shared_rows(window: Window) -> int:

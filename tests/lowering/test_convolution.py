@@ -238,14 +238,23 @@ def test_a_large_image_is_taken_in_bands(c, k, size):
         pytest.param(509, 3, 59, 64, id="of-nearly-equal-size"),
         pytest.param(32, 3, 640, 32, id="one-band"),
         pytest.param(300, 11, 10_000, 10, id="as-many-as-are-shared"),
-        pytest.param(57, 3, 10**6, 2, id="at-least-what-is-shared"),
+        pytest.param(51, 11, 10_000, 11, id="not-fewer-than-are-shared"),
+        pytest.param(57, 3, 10**6, 3, id="of-a-few-rows"),
     ],
 )
 def test_a_band_has_rows_enough(rows, size, width, band):
     where = window("conv", (rows, rows), (size, size), padding="SAME")
     assert bands.rows_per_band(where, width) == band
-    of_band = window("conv", (band + size - 1, rows), (size, size), padding=[(0, 0), (size // 2, size // 2)])
-    assert bands.rows_per_band(of_band, width) == band  # or else a band would be cut into bands, without end
+
+
+@pytest.mark.parametrize(("size", "stride", "dilation"), [(1, 1, 1), (3, 1, 1), (3, 2, 2), (5, 4, 1), (11, 1, 1)])
+def test_a_band_is_not_cut_again_and_shares_no_more_than_it_has(size, stride, dilation):
+    for rows, width in product(range(1, 80), (1, 10**4, 3 * 10**4, 10**6)):
+        where = window("conv", (rows, 8), (size, 1), stride=[stride, 1], dilation=[dilation, 1], padding="SAME")
+        r, shared = bands.rows_per_band(where, width), bands.shared_rows(where)
+        of_band = window("conv", (r * stride + shared, 8), (size, 1), stride=[stride, 1], dilation=[dilation, 1])
+        assert of_band.output[0] == bands.rows_per_band(of_band, width) == r <= where.output[0]
+        assert r == where.output[0] or shared <= r * stride
 
 
 @pytest.mark.parametrize("row", [1, 2, 3, 32], ids=["numbers", "pairs", "threes", "whole-rows"])
