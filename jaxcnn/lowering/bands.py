@@ -1,9 +1,12 @@
 """Kernel gradients of large images, band by band of their rows: what is built from a few bands stays in cache.
 
-X[b, i, ..] = x[s r b + i - low, ..]     i < s (r - 1) + span: what r rows of outputs meet
-Y[b, o, ..] = y[r b + o, ..]             o < r, zeros behind the last row
+    X[b, i, ..] = x[s r b + i - low, ..]     i < s (r - 1) + span: what r rows of outputs meet
+    Y[b, o, ..] = y[r b + o, ..]             o < r, zeros behind the last row
 
-w = sum over n of contraction(X_n, Y_n)  the bands of an image are a batch of small images
+    w = sum over n of contraction(X_n, Y_n)
+
+The bands of an image are a batch of small images. They are cut from one image after the other, so that no second copy
+of all images is there.
 """
 
 from __future__ import annotations

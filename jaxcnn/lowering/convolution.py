@@ -27,7 +27,7 @@ from jaxcnn.lowering.window import Window
 
 Contraction = Callable[[jax.Array, jax.Array, Window], jax.Array]
 
-IMAGE = 5 * 2**20  # numbers built from an image, at most; with more it is cut into bands
+IMAGE = 5 * 2**20  # numbers built from an image, at most; with more it is cut into bands or planes
 
 
 class Row(NamedTuple):
@@ -131,18 +131,18 @@ def built(c: int, k: int, window: Window) -> int:
 
 
 def suits_bands(c: int, k: int, window: Window) -> bool:
-    """Images from which more is built than fills a cache."""
+    """Images from which more is built than stays in cache."""
     width, is_built = built(c, k, window), suits_crossing(c, k, window) or suits_columns(c, k, window)
     is_large = width * prod(window.output) > IMAGE
     return is_built and is_large and bands.rows_per_band(window, width) < window.output[0]
 
 
 def suits_planes(c: int, k: int, window: Window) -> bool:
-    """Volumes that can be crossed once they are planes, or of which the columns of one image fill no cache."""
+    """Volumes that can be crossed once they are planes, or whose columns would not stay in cache."""
     if not is_volume(c, k, window):
         return False
     columns = c * prod(window.size) * prod(window.output)
-    return columns > 2**22 or suits_crossing(c * window.size[0], k, folded.flat(window))
+    return columns > IMAGE or suits_crossing(c * window.size[0], k, folded.flat(window))
 
 
 def suits_columns(c: int, k: int, window: Window) -> bool:

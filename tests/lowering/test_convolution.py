@@ -146,6 +146,19 @@ def test_volumes_are_convolved_in_two_axes(c, k):
     assert convolution.choose(convolution.CORRELATE["cpu"], c, k, where) is convolution.correlate_by_planes
 
 
+@pytest.mark.parametrize(
+    ("n", "c", "form"),
+    [
+        pytest.param(16, 16, convolution.kernel_by_planes, id="planes-can-be-crossed"),
+        pytest.param(16, 64, convolution.kernel_by_planes, id="columns-are-large"),
+        pytest.param(12, 32, gemm.correlate_kernel_by_columns, id="columns-are-small"),
+    ],
+)
+def test_kernel_gradients_of_volumes_are_by_planes_or_by_columns(n, c, form):
+    where = window("conv", (n, n, n), (3, 3, 3), padding="SAME")
+    assert convolution.choose(convolution.CORRELATE_KERNEL["cpu"], c, c, where) is form
+
+
 def test_the_program_of_a_band_does_not_grow_with_the_signal():
     def length(n):
         where, signal = window("conv", (n,), (3,)), jnp.ones((1, n, 1))
@@ -211,50 +224,12 @@ def test_the_program_of_a_kernel_gradient_does_not_grow_with_its_groups():
 
 @pytest.mark.parametrize("g", [1, 2])
 @pytest.mark.parametrize("rows", [1, 2, 3, 100], ids=["single-rows", "pairs", "threes", "whole-images"])
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "2d-window-larger"])
+@pytest.mark.parametrize("name", NAMES)
 def test_bands_of_any_size_give_the_same_sum(name, rows, g):
     x, y, where, want = contraction("correlate_kernel", name, g)
     rows = min(max(rows, bands.shared_rows(where)), where.output[0])
     run = quick_jit(lambda x, y: bands.correlate_kernel(x, y, where, rows, gemm.correlate_kernel_by_columns))
     np.testing.assert_array_equal(run(np.float32(x), np.float32(y)), want)
-
-
-@pytest.mark.parametrize(
-    ("c", "k", "size"), [(8, 16, 3), (3, 16, 5), (2, 4, 3)], ids=["crossed", "columns", "in-order"]
-)
-def test_a_large_image_is_taken_in_bands(c, k, size):
-    where = window("conv", (512, 600), (size, size), padding="SAME")
-    assert convolution.choose(convolution.CORRELATE_KERNEL["cpu"], c, k, where) is convolution.kernel_by_bands
-    x, y = np.float32(integers(1, 512, 600, c)), np.float32(integers(1, 512, 600, k))
-    forms = [convolution.kernel_by_bands, xla.correlate_kernel]
-    in_bands, at_once = quick_jit(lambda x, y: [form(x, y, where) for form in forms])(x, y)
-    np.testing.assert_array_equal(in_bands, at_once)
-
-
-@pytest.mark.parametrize(
-    ("rows", "size", "width", "band"),
-    [
-        pytest.param(224, 3, 640, 14, id="a-divisor"),
-        pytest.param(509, 3, 59, 64, id="of-nearly-equal-size"),
-        pytest.param(32, 3, 640, 32, id="one-band"),
-        pytest.param(300, 11, 10_000, 10, id="as-many-as-are-shared"),
-        pytest.param(51, 11, 10_000, 11, id="not-fewer-than-are-shared"),
-        pytest.param(57, 3, 10**6, 3, id="of-a-few-rows"),
-    ],
-)
-def test_a_band_has_rows_enough(rows, size, width, band):
-    where = window("conv", (rows, rows), (size, size), padding="SAME")
-    assert bands.rows_per_band(where, width) == band
-
-
-@pytest.mark.parametrize(("size", "stride", "dilation"), [(1, 1, 1), (3, 1, 1), (3, 2, 2), (5, 4, 1), (11, 1, 1)])
-def test_a_band_is_not_cut_again_and_shares_no_more_than_it_has(size, stride, dilation):
-    for rows, width in product(range(1, 80), (1, 10**4, 3 * 10**4, 10**6)):
-        where = window("conv", (rows, 8), (size, 1), stride=[stride, 1], dilation=[dilation, 1], padding="SAME")
-        r, shared = bands.rows_per_band(where, width), bands.shared_rows(where)
-        of_band = window("conv", (r * stride + shared, 8), (size, 1), stride=[stride, 1], dilation=[dilation, 1])
-        assert of_band.output[0] == bands.rows_per_band(of_band, width) == r <= where.output[0]
-        assert r == where.output[0] or shared <= r * stride
 
 
 @pytest.mark.parametrize("row", [1, 2, 3, 32], ids=["numbers", "pairs", "threes", "whole-rows"])
