@@ -17,6 +17,7 @@ some products: 96 x 96 numbers from 69,632 positions take 13.0 ms as one product
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 
 import jax
@@ -79,19 +80,19 @@ def correlate_kernel_by_columns(x: jax.Array, y: jax.Array, window: Window) -> j
 
 
 def correlate_kernel_crossed(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
-    """The same, for any number of groups and stride 1 on the first axis."""
-    g, f, d = window.groups, window.size[0], window.dilation[0]
-    c, k = x.shape[-1] // g, y.shape[-1] // g
-    rest = [(0, 0, 0)] * (y.ndim - 2)
+    """The same, for any number of groups and stride 1 on the first axis: a row of x meets f rows of y, or zeros."""
+    g, f, d, n = window.groups, window.size[0], window.dilation[0], window.input[0]
+    c, k, reach = x.shape[-1] // g, y.shape[-1] // g, window.span[0] - 1
+    (low, high), others, zero = window.padding[0], window.padding[1:], jnp.zeros((), y.dtype)
+    within = replace(window, padding=((0, 0), *others))
 
     def chunk(x: jax.Array, y: jax.Array) -> jax.Array:
-        x = pad(x, window)  # [images, *padded, c]
-        empty, zero = x.shape[1] - window.output[0], jnp.zeros((), y.dtype)
-        moved = [lax.pad(y, zero, [(0, 0, 0), (d * t, empty - d * t, 0), *rest]) for t in range(f)]
+        x = pad(x, within)  # [images, input, *padded, c]
         for axis in reversed(range(1, len(window.size))):
             x = side_by_side(shifted(x, window, axis, axis + 1))
-        y = side_by_side(moved)  # [images, padded, *output of the other axes, f k]
-        return over_positions(x, y)  # [t c, f k]
+        y = lax.pad(y, zero, [(0, 0, 0), (reach - low, reach - high, 0), *((0, 0, 0),) * (y.ndim - 2)])
+        y = side_by_side([lax.slice_in_dim(y, reach - d * t, reach - d * t + n, axis=1) for t in range(f)])
+        return over_positions(x, y)  # [t c, f k], over [images, input, *output of the other axes]
 
     width = len(taps(window)) // f * c
     images = images_per_chunk(y, g * (width + f * k), COLUMNS // 2)

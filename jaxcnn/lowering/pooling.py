@@ -67,12 +67,12 @@ def window_max(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
 
 
 def first_largest(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
-    """The first NaN or else the largest value, then the first tap at which it stands."""
+    """NaN if there is any, or else the largest value; then the first tap at which it stands."""
     padded = pad(x, window, -jnp.inf)
     values = [tap(padded, window, t) for t in taps(window)]
     # Without regard to NaN; `lax.max` would share between equal values what is differentiated through it.
     largest = reduce(lambda best, value: lax.select(lax.gt(value, best), value, best), values)
-    best = reduce(lambda best, value: lax.select(is_nan(value), value, best), reversed(values), largest)
+    best = lax.select(reduce(lax.bitwise_or, map(is_nan, values)), lax.full_like(largest, jnp.nan), largest)
     winner, dtype = lax.full_like(best, 0, index_dtype(window)), index_dtype(window)
     for index, value in reversed(list(enumerate(values))):
         is_it = lax.bitwise_or(lax.eq(value, best), is_nan(value))

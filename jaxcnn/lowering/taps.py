@@ -1,9 +1,10 @@
 """The taps of a window: the inputs that each of them meets.
 
     tap(x, t)[n, o, c] = x[n, s o + d t - low, c]        a strided slice of the padded input
+    nearest(x, at)[n, *at, c]                            at any positions, the edge for those outside
     side_by_side(taps)[n, o, (t, c)]                     several of them as the channels of one
 
-No gather: XLA fuses the slice into what surrounds it. The way back, from inputs to outputs, is in moves.py.
+XLA fuses all of them into what surrounds them. The way back, from inputs to outputs, is in moves.py.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxcnn.lowering.window import Sizes, Window
@@ -42,6 +44,16 @@ def tap(padded: jax.Array, window: Window, t: Sizes) -> jax.Array:
     limit = tuple(a + s * (o - 1) + 1 for a, s, o in zip(start, window.stride, window.output, strict=True))
     n, c = padded.shape[0], padded.shape[-1]
     return lax.slice(padded, (0, *start, 0), (n, *limit, c), (1, *window.stride, 1))  # [n, *output, c]
+
+
+def nearest(x: jax.Array, *at: np.ndarray) -> jax.Array:
+    """x[n, *at, ..], with the nearest position for those outside of x."""
+    if not at:
+        return x
+    index = np.stack(np.broadcast_arrays(*at), -1, dtype=np.int32)
+    axes, first, last = tuple(range(1, len(at) + 1)), x.shape[:1], x.shape[len(at) + 1 :]
+    numbers = lax.GatherDimensionNumbers((0, *range(index.ndim, index.ndim + len(last))), axes, axes)
+    return lax.gather(x, index, numbers, (*first, *(1 for _ in at), *last), mode="clip")
 
 
 def side_by_side(parts: Sequence[jax.Array] | jax.Array) -> jax.Array:

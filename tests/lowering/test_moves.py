@@ -22,9 +22,10 @@ def windows(draw, axes=2):
     return Window(inputs, size, stride, padding, dilation)
 
 
+@pytest.mark.parametrize("few", [0, 1000], ids=["read", "padded"])
 @given(window=windows())
 @settings(max_examples=60, deadline=None)
-def test_every_output_goes_to_the_inputs_that_its_taps_meet(window):
+def test_every_output_goes_to_the_inputs_that_its_taps_meet(few, window):
     """Sums of taps' numbers times outputs, against a loop over outputs and taps."""
     y = np.random.default_rng(0).integers(1, 9, (1, *window.output, 1)).astype(np.float32)
     expected = np.zeros((1, *window.input, 1), np.float32)
@@ -37,7 +38,16 @@ def test_every_output_goes_to_the_inputs_that_its_taps_meet(window):
     def share(tap, y):
         return by_place((tap + 1).astype(np.float32), y) * y
 
-    np.testing.assert_array_equal(quick_jit(lambda y: spread(share, window, y))(y), expected)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxcnn.lowering.moves.FEW", few)
+        np.testing.assert_array_equal(quick_jit(lambda y: spread(share, window, y))(y), expected)
+
+
+@pytest.mark.parametrize("few", [0, 1000], ids=["read", "padded"])
+def test_an_infinite_output_at_the_edge_reaches_its_own_inputs_only(monkeypatch, few):
+    monkeypatch.setattr("jaxcnn.lowering.moves.FEW", few)
+    window, y = Window((4,), (3,), (1,), ((0, 0),), (1,)), np.float32([np.inf, 1]).reshape(1, 2, 1)
+    np.testing.assert_array_equal(spread(lambda tap, y: y, window, y).ravel(), [np.inf, np.inf, np.inf, 1])
 
 
 @pytest.mark.parametrize(
