@@ -135,34 +135,48 @@ def is_thin(c: int, k: int, window: Window) -> bool:
 
 
 def suits_crossing(c: int, k: int, window: Window) -> bool:
-    c, k, most = c // window.groups, k // window.groups, 32 if len(window.size) == 1 else 48
-    is_wide = 8 <= c <= most and k <= min(2 * c, 96 - c) and len(window.size) < 3  # 48 to 48 is as fast by columns
-    return is_wide and window.stride[0] == 1 and suits_chunks(window)
+    """Less is built than by columns, or no more; of a volume its planes are crossed."""
+    is_plane = len(window.size) < 3 and prod(window.size) <= prod(window.output)
+    if not is_plane or window.stride[0] > 1 or not suits_columns(c, k, window):
+        return False
+    c, k = c // window.groups, k // window.groups
+    return c >= 8 and (k <= max(c, min(2 * c, 32)) or crossed(c, k, window) < columns(c, k, window))
+
+
+def crossed(c: int, k: int, window: Window) -> int:
+    """Numbers that are laid side by side for each output position, crossed."""
+    return prod(window.size[1:]) * c + window.size[0] * k
+
+
+def columns(c: int, k: int, window: Window) -> int:
+    """The same by columns, and those of y."""
+    return prod(window.size) * c + k
 
 
 def built(c: int, k: int, window: Window) -> int:
-    """Numbers that are laid side by side for each output position, crossed or by columns."""
-    f = window.size
-    return prod(f[1:]) * c + f[0] * k if suits_crossing(c, k, window) else prod(f) * c + k
+    """The same in the way that is taken."""
+    return (crossed if suits_crossing(c, k, window) else columns)(c, k, window)
 
 
 def suits_bands(c: int, k: int, window: Window) -> bool:
     """Images from which more is built than stays in cache."""
-    width, is_built = built(c, k, window), suits_crossing(c, k, window) or suits_columns(c, k, window)
-    is_large = width * prod(window.output) > IMAGE
-    return is_built and is_large and bands.rows_per_band(window, width) < window.output[0]
+    width = built(c, k, window)
+    is_large = width * prod(window.output) > IMAGE and bands.rows_per_band(window, width) < window.output[0]
+    return is_large and suits_columns(c, k, window)
 
 
 def suits_planes(c: int, k: int, window: Window) -> bool:
     """Volumes that can be crossed once they are planes, or whose columns would not stay in cache."""
     if not is_volume(c, k, window):
         return False
-    columns = c * prod(window.size) * prod(window.output)
-    return columns > IMAGE or suits_crossing(c * window.size[0], k, folded.flat(window))
+    is_large = c * prod(window.size) * prod(window.output) > IMAGE
+    return is_large or suits_crossing(c * window.size[0], k, folded.flat(window))
 
 
 def suits_columns(c: int, k: int, window: Window) -> bool:
-    return c * k // window.groups**2 * prod(window.size) <= 2**20 and suits_chunks(window)
+    """Images; or signals with no large kernel, which are faster in order."""
+    is_image = len(window.size) > 1 or c * k // window.groups**2 * prod(window.size) <= 2**20
+    return is_image and suits_chunks(window)
 
 
 def suits_chunks(window: Window) -> bool:
@@ -261,25 +275,33 @@ CORRELATE_KERNEL = {
         Row(
             kernel_by_bands,
             suits_bands,
-            "64 to 64 at 224x224, batch 4: 185 ms and 41 MB against 300 ms and 167 MB at once",
+            "64 to 64 at 224x224, batch 4: 193 ms and 41 MB against 192 ms and 90 MB at once, 273 and 167 by columns",
         ),
         Row(
             kernel_of_few_channels,
             is_thin,
             "5x5, 1 to 4 at 28x28: 0.41 ms in order, 0.65 by columns; 256 times for one example: 14 and 4.4",
         ),
-        Row(gemm.correlate_kernel_crossed, suits_crossing, "32 to 32 at 32x32: 12 ms, 16 by columns, 39 in order"),
+        Row(
+            gemm.correlate_kernel_crossed,
+            suits_crossing,
+            "32 to 32 at 32x32: 11 ms, 16 by columns, 39 in order; 512 to 512 at 7x7: 35, 39, 36",
+        ),
         Row(
             gemm.correlate_kernel_by_columns,
             suits_columns,
-            "64 to 64 at 16x16: 9.2 ms against 14 in order; 2 groups of 64 at 16x16: 26 ms, 30 one by one, 99 by taps",
+            "16 to 128 at 16x16: 4.7 ms, 5.8 crossed, 9.9 in order; 2 groups of 64, stride 2: 16 ms, 21 one by one",
         ),
         Row(
             kernel_by_blocks, fits_blocks_of_two_axes, "11x11, stride 4, 3 to 64 at 224x224: 37 ms against 60 in order"
         ),
-        Row(kernel_by_groups, is_grouped, "2 groups of 512 at 7x7: 121 ms against 191 by taps, 194 by columns"),
-        Row(kernel_by_planes, is_volume, "256 to 256 at 8x8x8, batch 4: 47 ms against 88 in three axes"),
-        Row(xla.correlate_kernel_in_order, always, "512 to 512 at 7x7: 21 ms against 23 by columns"),
+        Row(
+            kernel_by_groups,
+            is_grouped,
+            "11x11, 2 groups of 64 at 32x32, batch 16: 290 ms against 1070 by taps, 440 by columns",
+        ),
+        Row(kernel_by_planes, is_volume, "7x7x7, 16 to 16 at 16x16x16, batch 2: 13 ms against 171 in three axes"),
+        Row(xla.correlate_kernel_in_order, always, "11x11, 64 to 64 at 32x32, batch 16: 165 ms against 194 by columns"),
     ),
     "default": (
         Row(depthwise.correlate_kernel_at_once, is_depthwise, "batch groups fall to slow kernels, jax#13800"),

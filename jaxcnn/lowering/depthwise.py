@@ -90,7 +90,9 @@ def correlate_kernel_in_one_pass(x: jax.Array, y: jax.Array, window: Window) -> 
     *rows, last = range(len(window.size))
     x, k, wide = repeated(x, y.shape[-1]), y.shape[-1], accumulator(x.dtype)
     at = [outer(window.positions(axis), axis, len(rows)) for axis in rows]  # each [*rows of outputs, *of taps]
-    is_inside = reduce(np.logical_and, (outer(window.inside(axis), axis, len(rows)) for axis in rows), np.True_)
+    is_inside = reduce(
+        np.logical_and, (outer(window.inside(axis), axis, len(rows)) for axis in rows), np.ones((), bool)
+    )
 
     def products(q: int) -> jax.Array:
         columns, are_inside = window.positions(last)[q], window.inside(last)[q]

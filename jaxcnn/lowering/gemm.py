@@ -95,7 +95,7 @@ def correlate_kernel_crossed(x: jax.Array, y: jax.Array, window: Window) -> jax.
         return over_positions(x, y)  # [t c, f k], over [images, input, *output of the other axes]
 
     width = len(taps(window)) // f * c
-    images = images_per_chunk(y, g * (width + f * k), COLUMNS // 2)
+    images = images_per_chunk(y, g * (width + f * k), COLUMNS)
     total = summed(in_batch(chunk, g, width * f * k), images, x, y, (g, width, f * k))
     return side_by_side(jnp.moveaxis(total.reshape(g, *window.size[1:], c, f, k), -2, 1))
 
