@@ -7,7 +7,7 @@
     put_back(winner, y)[i]     = sum over o whose winner is i of y[o]                    its transpose
 
 An elementwise chain over shifted slices, on the way back over shifted blocks (moves.py): XLA fuses it into one pass.
-No gather, no scatter, so results do not depend on the order of threads.
+No scatter, so results do not depend on the order of threads.
 """
 
 from __future__ import annotations

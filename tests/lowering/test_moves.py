@@ -22,7 +22,7 @@ def windows(draw, axes=2):
     return Window(inputs, size, stride, padding, dilation)
 
 
-@pytest.mark.parametrize("few", [0, 1000], ids=["read", "padded"])
+@pytest.mark.parametrize("few", [0, 1000], ids=["padded-once", "padded-each"])
 @given(window=windows())
 @settings(max_examples=60, deadline=None)
 def test_every_output_goes_to_the_inputs_that_its_taps_meet(few, window):
@@ -43,7 +43,7 @@ def test_every_output_goes_to_the_inputs_that_its_taps_meet(few, window):
         np.testing.assert_array_equal(quick_jit(lambda y: spread(share, window, y))(y), expected)
 
 
-@pytest.mark.parametrize("few", [0, 1000], ids=["read", "padded"])
+@pytest.mark.parametrize("few", [0, 1000], ids=["padded-once", "padded-each"])
 def test_an_infinite_output_at_the_edge_reaches_its_own_inputs_only(monkeypatch, few):
     monkeypatch.setattr("jaxcnn.lowering.moves.FEW", few)
     window, y = Window((4,), (3,), (1,), ((0, 0),), (1,)), np.float32([np.inf, 1]).reshape(1, 2, 1)
