@@ -159,6 +159,22 @@ def test_kernel_gradients_of_volumes_are_by_planes_or_by_columns(n, c, form):
     assert convolution.choose(convolution.CORRELATE_KERNEL["cpu"], c, c, where) is form
 
 
+@pytest.mark.parametrize(
+    ("input", "size", "c", "k", "form"),
+    [
+        pytest.param((16, 16), 3, 64, 64, gemm.correlate_kernel_crossed, id="less-is-built"),
+        pytest.param((7, 7), 3, 512, 512, gemm.correlate_kernel_crossed, id="many-channels"),
+        pytest.param((16, 16), 3, 16, 128, gemm.correlate_kernel_by_columns, id="more-would-be-built"),
+        pytest.param((8, 8), 3, 64, 64, gemm.correlate_kernel_by_columns, id="compiled-long"),
+        pytest.param((2, 2), 3, 512, 512, gemm.correlate_kernel_by_columns, id="window-larger"),
+        pytest.param((1024,), 3, 1000, 1000, xla.correlate_kernel_in_order, id="signal-with-a-large-kernel"),
+    ],
+)
+def test_kernel_gradients_are_crossed_where_that_builds_less(input, size, c, k, form):
+    where = window("conv", input, (size,) * len(input), padding="SAME")
+    assert convolution.choose(convolution.CORRELATE_KERNEL["cpu"], c, k, where) is form
+
+
 def test_the_program_of_a_band_does_not_grow_with_the_signal():
     def length(n):
         where, signal = window("conv", (n,), (3,)), jnp.ones((1, n, 1))

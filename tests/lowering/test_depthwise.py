@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.lowering import depthwise
+from jaxcnn.lowering import convolution, depthwise
 from jaxcnn.ops.geometry import window
 from tests import oracles
 from tests.ops.checks import integers, quick_jit
@@ -53,3 +53,19 @@ def test_nothing_padded_is_written(form):
     b = kernel if form is depthwise.correlate_in_one_pass else x
     run = jax.jit(partial(form, window=where)).lower(x, b).compile()
     assert run.memory_analysis().temp_size_in_bytes < x.nbytes / 3  # a sum for each of nine taps and row of 32
+
+
+@pytest.mark.parametrize(
+    ("input", "size", "forward", "kernel"),
+    [
+        pytest.param((32, 32), 3, "in_one_pass", "kernel_in_one_pass", id="image"),
+        pytest.param((32, 32), 5, "", "kernel_in_one_pass", id="many-edges"),
+        pytest.param((14, 14), 7, "", "kernel_by_rows", id="many-sums-for-short-rows"),
+        pytest.param((512,), 3, "in_one_pass", "kernel_by_rows", id="signal"),
+    ],
+)
+def test_depthwise_forms_depend_on_edges_and_rows(input, size, forward, kernel):
+    where = window("conv", input, (size,) * len(input), padding="SAME", groups=64)
+    for table, name in ((convolution.CORRELATE, forward), (convolution.CORRELATE_KERNEL, kernel)):
+        form = convolution.choose(table["cpu"], 64, 64, where)
+        assert form.__name__ == "_".join(filter(None, ("correlate", name)))
