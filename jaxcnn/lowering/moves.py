@@ -73,12 +73,9 @@ def spread(share: Callable[..., jax.Array], window: Window, *arrays: jax.Array) 
         arrays = tuple(moved(a, window, most, least) for a in arrays)
 
     def moved_share(move: Sizes, tap: np.ndarray) -> jax.Array:
-        if is_many:
-            there = [cut(a, window, move, most) for a in arrays]
-        elif tap.size == 1:
+        if tap.size == 1 and not is_many:
             return moved(share(tap, *arrays), window, move, move)
-        else:
-            there = [moved(a, window, move, move) for a in arrays]
+        there = [cut(a, window, move, most) if is_many else moved(a, window, move, move) for a in arrays]
         return share(tap, *(there if tap.size == 1 else (at_places(a, window.stride) for a in there)))
 
     n, *_, c = arrays[-1].shape

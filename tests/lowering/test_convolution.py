@@ -160,18 +160,19 @@ def test_kernel_gradients_of_volumes_are_by_planes_or_by_columns(n, c, form):
 
 
 @pytest.mark.parametrize(
-    ("input", "size", "c", "k", "form"),
+    ("input", "size", "c", "k", "g", "form"),
     [
-        pytest.param((16, 16), 3, 64, 64, gemm.correlate_kernel_crossed, id="less-is-built"),
-        pytest.param((7, 7), 3, 512, 512, gemm.correlate_kernel_crossed, id="many-channels"),
-        pytest.param((16, 16), 3, 16, 128, gemm.correlate_kernel_by_columns, id="more-would-be-built"),
-        pytest.param((8, 8), 3, 64, 64, gemm.correlate_kernel_by_columns, id="compiled-long"),
-        pytest.param((2, 2), 3, 512, 512, gemm.correlate_kernel_by_columns, id="window-larger"),
-        pytest.param((1024,), 3, 1000, 1000, xla.correlate_kernel_in_order, id="signal-with-a-large-kernel"),
+        pytest.param((16, 16), 3, 64, 64, 1, gemm.correlate_kernel_crossed, id="less-is-built"),
+        pytest.param((7, 7), 3, 512, 512, 1, gemm.correlate_kernel_crossed, id="many-channels"),
+        pytest.param((16, 16), 3, 16, 128, 1, gemm.correlate_kernel_by_columns, id="more-would-be-built"),
+        pytest.param((8, 8), 3, 64, 64, 1, gemm.correlate_kernel_by_columns, id="compiled-long"),
+        pytest.param((2, 2), 3, 512, 512, 1, gemm.correlate_kernel_by_columns, id="window-larger"),
+        pytest.param((1024,), 3, 1000, 1000, 1, xla.correlate_kernel_in_order, id="signal-with-a-large-kernel"),
+        pytest.param((1024,), 3, 1200, 1200, 2, convolution.kernel_by_groups, id="the-same-in-groups"),
     ],
 )
-def test_kernel_gradients_are_crossed_where_that_builds_less(input, size, c, k, form):
-    where = window("conv", input, (size,) * len(input), padding="SAME")
+def test_kernel_gradients_are_crossed_where_that_builds_less(input, size, c, k, g, form):
+    where = window("conv", input, (size,) * len(input), padding="SAME", groups=g)
     assert convolution.choose(convolution.CORRELATE_KERNEL["cpu"], c, k, where) is form
 
 
