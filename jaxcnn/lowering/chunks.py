@@ -2,6 +2,7 @@
 
     mapped(f, images, x)       f(x) for a function that treats each image alone
     summed(f, images, x, y)    f(x, y) for a function that sums over images
+    summed_late                the same, and nothing is built from x before y is known
 
 `images` divides the batch. One chunk is the plain call; more are a loop. A batch that may be spread over devices
 is one chunk (see mesh.py).
@@ -15,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn.lowering.fusion import after
 from jaxcnn.lowering.mesh import is_spread
 from jaxcnn.lowering.precision import zeros
 
@@ -53,3 +55,16 @@ def summed(
         return total + function(chunk(x, images, i), chunk(y, images, i))
 
     return lax.fori_loop(0, x.shape[0] // images, add, zeros(shape, x, y))
+
+
+def summed_late(
+    function: Callable[[jax.Array, jax.Array], jax.Array],
+    images: int,
+    x: jax.Array,
+    y: jax.Array,
+    shape: tuple[int, ...],
+) -> jax.Array:
+    """`summed` for a function that builds much from x. XLA builds what a single chunk needs when x is known, which for
+    a kernel gradient is long before y is, and keeps it in memory; a loop starts when both are.
+    """
+    return summed(function, images, after(x, y) if images == x.shape[0] else x, y, shape)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.lowering.mesh import is_spread
@@ -33,10 +34,10 @@ def once(function: Callable[[jax.Array], Any], x: jax.Array) -> Any:
     return barred(x) if is_spread() else lax.platform_dependent(x, cpu=branched, default=barred)
 
 
-def after(vector: jax.Array, dy: jax.Array) -> jax.Array:
-    """The vector, but not before dy is known, so that nothing computed from it can be an earlier result kept.
+def after(x: jax.Array, y: jax.Array) -> jax.Array:
+    """x, but not before y is known: nothing computed from it can be computed earlier, or be an earlier result kept.
 
-    Two copies stand one after the other, and the first number of dy says which of them is taken.
+    To each number -0 is added, which changes none. It is minus the smaller of 0 and of 0 or 1, as the first number of y
+    says: always the same, but not for XLA.
     """
-    start = lax.select(dy[(0,) * dy.ndim] == 0, 0, vector.shape[0])
-    return lax.dynamic_slice_in_dim(lax.concatenate([vector, vector], 0), start, vector.shape[0])
+    return x - jnp.minimum((y[(0,) * y.ndim] == 0).astype(x.dtype), 0)

@@ -2,14 +2,16 @@
 
     by taps      w[t] = x_t y, one product per tap                         x_t[c, (n, o)]: the inputs that tap t meets
     by columns   w[(t, c), k] = sum over chunks of X y                     X[(t, c), (n, o)]: all x_t, one on the other
-    crossed      w[(t2, .., c), (t1, k)] = sum over chunks of X Y          X: the taps of all axes but the first
-                                                                           Y: y moved by the taps of the first axis
+    short ones   w[(t, c), k] = sum over pieces of X y                     X[(t, c), o] of a few rows of one image
+    crossed      w[(t2, c), (t1, k)] = sum over chunks of X Y              X: the taps t2 of the last axes
+                                                                           Y: y moved by the taps t1 of the first ones
 
 A chunk is a few images, so that what is built stays in cache. By columns, X lies in memory as the product wants it,
 positions in its rows: with 32 channels XLA's product is then twice as fast as between transposed arrays. Crossed,
 f1 c + f2 k numbers are built per position instead of f1 f2 c, and the product is square: the best for few channels.
+Short columns, of three channels, are hardly more than y is, and all of them are built at once; no chunk of y is copied.
 
-A chunk is a batch of products, one for each group and each part of its images. XLA shares a single product among
+A chunk is a batch of products, one for each group and each part of its positions. XLA shares a single product among
 threads by how many numbers it results in, which are few here, however long its sums are; of a batch, every thread takes
 some products: 96 x 96 numbers from 69,632 positions take 13.0 ms as one product and 7.5 ms as a batch of 16.
 """
@@ -18,21 +20,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from math import prod
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn.lowering.chunks import images_within, summed
+from jaxcnn.lowering.chunks import images_within, summed_late
 from jaxcnn.lowering.dense import contract
 from jaxcnn.lowering.precision import accumulator
 from jaxcnn.lowering.taps import pad, side_by_side, tap, taps
 from jaxcnn.lowering.window import Window
 
 COLUMNS = 5 * 2**18  # numbers per chunk, 5 MiB of float32: few enough to stay in cache
-AT_ONCE = 2**19  # numbers; more are built in a loop, since XLA builds a single chunk when x is known, long before y is
 POSITIONS = 2**14  # per chunk, at most: enough for the product to reach its speed
+SHORT = 2**22  # numbers of short columns, at most: more are slower at once
+PIECE = 2**7  # positions of a product of short columns: 1024 or 8192 are slower by a third with one jaxlib or the other
 PART = 2**10  # positions of one product of a batch, about
 WORK = 2**23  # multiplications of it, at least: of 48 x 48 numbers, batches are no faster
 RESULTS = 2**20  # numbers of a batch's results, at most: products of many numbers are shared among threads anyway
@@ -57,90 +61,126 @@ def correlate_kernel_by_taps(x: jax.Array, y: jax.Array, window: Window) -> jax.
 
 def correlate_kernel_of_one_tap(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
     """The same for one group and one tap: no column is built."""
-    c, k = x.shape[-1], y.shape[-1]
     met = tap(pad(x, window), window, (0,) * len(window.size))  # [n, *output, c]
-    return in_batch(over_positions, 1, c * k)(met, y).reshape(*window.size, c, k)
+    return over_positions(met, y).reshape(*window.size, x.shape[-1], y.shape[-1])
 
 
 def correlate_kernel_by_columns(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
     """The same, for any number of groups."""
-    g = window.groups
+    g, positions = window.groups, prod(window.output)
     c, k = x.shape[-1] // g, y.shape[-1] // g
+    width = len(taps(window)) * c
 
     def chunk(x: jax.Array, y: jax.Array) -> jax.Array:
-        x = jnp.moveaxis(pad(x, window), -1, 0)  # [c, images, *padded]
+        part = near(len(x), positions_per_product(len(x) * positions, width * k, g) // positions)
+        x = pad(x, window)
+        x = jnp.moveaxis(x.reshape(-1, part, *x.shape[1:]), -1, 1)  # [parts, c, images, *padded]
         for axis in reversed(range(len(window.size))):  # axis by axis: a slice for every tap is slow to compile
-            x = jnp.concatenate(shifted(x, window, axis, axis + 2), 0)
-        return contract(x.reshape(x.shape[0], -1), y.reshape(-1, k), (1, 0))  # [t c, k]
+            x = jnp.concatenate(shifted(x, window, axis, axis + 3), 1)
+        return sum_of_products(x.reshape(len(x), width, -1), y.reshape(len(x), -1, k), (1, 0))  # [t c, k]
 
-    width = len(taps(window)) * c
-    images = images_per_chunk(y, g * width, COLUMNS)
-    total = summed(in_batch(chunk, g, width * k), images, x, y, (g, width, k))
+    total = summed_late(of_groups(chunk, g), images_per_chunk(y, g * width), x, y, (g, width, k))
     return side_by_side(total.reshape(g, *window.size, c, k))
 
 
+def correlate_kernel_by_short_columns(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
+    """The same for one group and few channels of x: a batch of many products, in which y is read where it lies."""
+    c, k, rest = x.shape[-1], y.shape[-1], prod(window.output[1:])
+    width, rows = len(taps(window)) * c, images_within(window.output[0], PIECE // rest)
+    if y.size // k * width > SHORT:
+        return correlate_kernel_by_columns(x, y, window)
+
+    def whole(x: jax.Array, y: jax.Array) -> jax.Array:
+        x = jnp.moveaxis(pad(x, window), -1, 1)  # [n, c, *padded]
+        for axis in reversed(range(1, len(window.size))):
+            x = jnp.concatenate(shifted(x, window, axis, axis + 2), 1)
+        pieces = (a.reshape(*a.shape[:2], -1, rows, *a.shape[3:]) for a in shifted(x, window, 0, 2))
+        x = jnp.concatenate([jnp.moveaxis(a, 2, 1) for a in pieces], 2)  # [n, pieces, t c, rows, *rest]
+        return sum_of_products(x.reshape(-1, width, rows * rest), y.reshape(-1, rows * rest, k), (1, 0))  # [t c, k]
+
+    return summed_late(whole, len(x), x, y, (width, k)).reshape(*window.size, c, k)
+
+
 def correlate_kernel_crossed(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
-    """The same, for any number of groups and stride 1 on the first axis: a row of x meets f rows of y, or zeros."""
-    g, f, d, n = window.groups, window.size[0], window.dilation[0], window.input[0]
-    c, k, reach = x.shape[-1] // g, y.shape[-1] // g, window.span[0] - 1
-    (low, high), others, zero = window.padding[0], window.padding[1:], jnp.zeros((), y.dtype)
-    within = replace(window, padding=((0, 0), *others))
+    """The same, for any number of groups and stride 1 on the first axes: a row of x meets f rows of y, or zeros."""
+    g, axes = window.groups, len(window.size)
+    c, k = x.shape[-1] // g, y.shape[-1] // g
+    first = first_axes(c, k, window)
+    of_x, of_y = crossed(c, k, window, first)
+    none, others = ((0, 0),) * first, window.padding[first:]
 
     def chunk(x: jax.Array, y: jax.Array) -> jax.Array:
-        x = pad(x, within)  # [images, input, *padded, c]
-        for axis in reversed(range(1, len(window.size))):
+        x = pad(x, replace(window, padding=(*none, *others)))  # [images, *input of the first axes, *padded, c]
+        for axis in reversed(range(first, axes)):
             x = side_by_side(shifted(x, window, axis, axis + 1))
-        y = lax.pad(y, zero, [(0, 0, 0), (reach - low, reach - high, 0), *((0, 0, 0),) * (y.ndim - 2)])
-        y = side_by_side([lax.slice_in_dim(y, reach - d * t, reach - d * t + n, axis=1) for t in range(f)])
-        return over_positions(x, y)  # [t c, f k], over [images, input, *output of the other axes]
+        y = lax.pad(y, jnp.zeros((), y.dtype), padding_of_outputs(window, first))
+        for axis in reversed(range(first)):
+            d, n, reach = window.dilation[axis], window.input[axis], window.span[axis] - 1
+            starts = [reach - d * t for t in range(window.size[axis])]
+            y = side_by_side([lax.slice_in_dim(y, start, start + n, axis=axis + 1) for start in starts])
+        return over_positions(x, y, g)  # [t c, f k], over [images, *input of the first axes, *output of the others]
 
-    width = len(taps(window)) // f * c
-    images = images_per_chunk(y, g * (width + f * k), COLUMNS)
-    total = summed(in_batch(chunk, g, width * f * k), images, x, y, (g, width, f * k))
-    return side_by_side(jnp.moveaxis(total.reshape(g, *window.size[1:], c, f, k), -2, 1))
+    total = summed_late(of_groups(chunk, g), images_per_chunk(y, g * (of_x + of_y)), x, y, (g, of_x, of_y))
+    total = total.reshape(g, *window.size[first:], c, *window.size[:first], k)
+    return side_by_side(jnp.moveaxis(total, range(-1 - first, -1), range(1, 1 + first)))
 
 
-def over_positions(a: jax.Array, b: jax.Array) -> jax.Array:
+def first_axes(c: int, k: int, window: Window) -> int:
+    """So many of the first axes, of stride 1, belong to y that the fewest numbers are built."""
+    possible = [n for n in range(1, max(len(window.size), 2)) if set(window.stride[:n]) == {1}]
+    return min(possible, key=lambda n: sum(crossed(c, k, window, n)))
+
+
+def crossed(c: int, k: int, window: Window, first: int) -> tuple[int, int]:
+    """Numbers that are laid side by side for each position: of x, and of y."""
+    return prod(window.size[first:]) * c, prod(window.size[:first]) * k
+
+
+def padding_of_outputs(window: Window, first: int) -> list[tuple[int, int, int]]:
+    """So that every input of the first axes meets as many rows of y as there are taps."""
+    reach = [(s - 1 - low, s - 1 - high, 0) for s, (low, high) in zip(window.span, window.padding, strict=True)]
+    return [(0, 0, 0), *reach[:first], *((0, 0, 0),) * (len(reach) - first + 1)]
+
+
+def over_positions(a: jax.Array, b: jax.Array, g: int = 1) -> jax.Array:
     """sum over n, o of a[n, *o, i] b[n, *o, j]. The fewer of i and j are the rows: 32 x 128 takes half of 128 x 32."""
-    a, b = a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1])
-    return contract(a, b, (0, 0)) if a.shape[1] <= b.shape[1] else contract(b, a, (0, 0)).T  # [i, j]
+    i, j = a.shape[-1], b.shape[-1]
+    p = near(a.size // i, positions_per_product(a.size // i, i * j, g))
+    a, b = a.reshape(-1, p, i), b.reshape(-1, p, j)
+    return sum_of_products(a, b, (0, 0)) if i <= j else sum_of_products(b, a, (0, 0)).T  # [i, j]
 
 
-def in_batch(
-    chunk: Callable[[jax.Array, jax.Array], jax.Array], g: int, size: int
+def sum_of_products(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Array:
+    """The sum of a batch of products. A single one is no batch: 16 to 16 channels at 32x32 would take 10 ms, not 6."""
+    product = partial(contract, axes=axes)
+    return product(a[0], b[0]) if len(a) == 1 else jnp.sum(jax.vmap(product)(a, b), 0)
+
+
+def positions_per_product(positions: int, size: int, g: int) -> int:
+    """So that each of a batch of products of `size` numbers has enough to do, and their results are not too many."""
+    return max(PART, WORK // size, positions * g * size // RESULTS)
+
+
+def near(n: int, most: int) -> int:
+    """The largest divisor of n up to `most`, or n where none is half of that."""
+    divisor = images_within(n, most)
+    return divisor if 2 * divisor >= most else n
+
+
+def of_groups(
+    chunk: Callable[[jax.Array, jax.Array], jax.Array], g: int
 ) -> Callable[[jax.Array, jax.Array], jax.Array]:
-    """The function of some images of one group, for each of g groups: [g, ..], summed over parts of the images.
+    """The function of some images of one group, for each of g groups: [g, ..]."""
 
-    `size` is how many numbers the function results in. A single part of one group is no batch of one: crossed, 16 to 16
-    channels at 32x32 would take 10 ms instead of 6.
-    """
+    def apart(a: jax.Array) -> jax.Array:
+        return jnp.moveaxis(a.reshape(*a.shape[:-1], g, -1), -2, 0)  # [g, images, .., channels]
 
-    def apart(a: jax.Array, part: int) -> jax.Array:
-        a = a.reshape(-1, part, *a.shape[1:-1], g, a.shape[-1] // g)
-        return jnp.moveaxis(a, -2, 1)  # [parts, g, images, .., channels]
-
-    def of_all(x: jax.Array, y: jax.Array) -> jax.Array:
-        part = images_per_product(y, size, g)
-        if part == len(y) and g == 1:
-            return chunk(x, y)[None]
-        return jnp.sum(jax.vmap(jax.vmap(chunk))(apart(x, part), apart(y, part)), 0)
-
-    return of_all
+    return lambda x, y: chunk(x, y)[None] if g == 1 else jax.vmap(chunk)(apart(x), apart(y))
 
 
-def images_per_product(y: jax.Array, size: int, g: int) -> int:
-    """So that a product has enough to do and a batch not too many results; all images where no divisor comes near."""
-    n, positions = y.shape[0], prod(y.shape[1:-1])
-    wanted = max(max(PART, WORK // size) // positions, n * g * size // RESULTS)
-    part = images_within(n, wanted)
-    return part if 2 * part >= wanted else n
-
-
-def images_per_chunk(y: jax.Array, width: int, most: int) -> int:
+def images_per_chunk(y: jax.Array, width: int) -> int:
     """As many images as keep `width` numbers for each of y's positions within bounds."""
-    n, positions = y.shape[0], prod(y.shape[1:-1])
-    within = min(POSITIONS, most // width) // positions
-    return images_within(n, within if n * positions * width <= AT_ONCE else min(within, n // 2))
+    return images_within(y.shape[0], min(POSITIONS, COLUMNS // width) // prod(y.shape[1:-1]))
 
 
 def shifted(x: jax.Array, window: Window, axis: int, at: int) -> list[jax.Array]:

@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import Literal
 
-from jaxcnn.lowering import bands, convolution, depthwise, gemm, toeplitz, xla
+from jaxcnn.lowering import bands, convolution, depthwise, gemm, toeplitz, when, xla
 from jaxcnn.ops.geometry import window
 from tests import oracles
 from tests.ops.checks import DTYPES, integers, quick_jit
@@ -52,15 +53,18 @@ ROWS = {
 
 
 CASES = [case for case in product(NAMES, (1, 2, 4), CHANNELS) if case[2][0] % case[1] == 0]
-CASES.append(("2d-large-kernel", 1, (240, 256)))
-LARGE = {"2d-large-kernel": ((7, 3), (3, 3), {"padding": [(1, 1), (0, 1)], "stride": [1, 2]})}
-CIRCUMSTANCES = ({}, {"convolution.is_spread": lambda: True}, {"convolution.IMAGE": 0, "bands.BAND": 1})
+CASES += [("2d-large-kernel", 1, (240, 256)), ("3d-planes", 1, (32, 8))]
+MORE = {
+    "2d-large-kernel": ((7, 3), (3, 3), {"padding": [(1, 1), (0, 1)], "stride": [1, 2]}),
+    "3d-planes": ((6, 5, 6), (4, 3, 2), {"padding": [(3, -1), (1, 1), (0, 0)], "dilation": [2, 1, 1]}),
+}
+CIRCUMSTANCES = ({}, {"when.is_spread": lambda: True}, {"when.IMAGE": 0, "bands.BAND": 1})
 
 
 @cache
 def contraction(table, name, g=1, channels=(4, 8)):
     """Integer arrays of a contraction, its window, and what the oracle makes of them."""
-    (c, k), (input, size, settings) = channels, (WINDOWS | LARGE)[name]
+    (c, k), (input, size, settings) = channels, (WINDOWS | MORE)[name]
     settings = settings | {"groups": g}
     where = window("conv", input, size, **settings)
     x, kernel, y = integers(4, *input, c), integers(*size, c // g, k), integers(4, *where.output, k)
@@ -140,23 +144,41 @@ def test_a_long_kernel_is_no_band():
         assert "toeplitz" not in convolution.choose(rows, channels, channels, where).__module__
 
 
-@pytest.mark.parametrize(("c", "k"), [(3, 20), (3, 64), (16, 16), (64, 64)])
-def test_volumes_are_convolved_in_two_axes(c, k):
-    where = window("conv", (8, 8, 8), (3, 3, 3))
-    assert convolution.choose(convolution.CORRELATE["cpu"], c, k, where) is convolution.correlate_by_planes
+@pytest.mark.parametrize(
+    ("rows", "size", "c", "k", "settings", "is_chosen"),
+    [
+        pytest.param(32, 3, 4, 1, {"padding": 1}, True, id="one-output"),
+        pytest.param(32, 3, 1, 1, {"padding": 1}, False, id="one-input"),
+        pytest.param(32, 3, 8, 4, {"padding": 1}, True, id="half-as-many"),
+        pytest.param(32, 3, 4, 4, {"padding": 1}, False, id="as-many"),
+        pytest.param(32, 3, 32, 3, {"padding": 1}, False, id="many-inputs"),
+        pytest.param(30, 3, 32, 3, {"padding": 2}, True, id="many-inputs-padded"),
+        pytest.param(8, 5, 64, 64, {"padding": 4}, True, id="many-rows-of-padding"),
+        pytest.param(16, 3, 64, 64, {"padding": 2}, False, id="few-rows-of-padding"),
+        pytest.param(32, 3, 4, 1, {"padding": 1, "stride": 2}, False, id="stride"),
+        pytest.param(32, (1, 3), 4, 1, {"padding": [(0, 0), (1, 1)]}, False, id="one-tap-on-the-first-axis"),
+    ],
+)
+def test_images_of_few_outputs_are_convolved_row_by_row(rows, size, c, k, settings, is_chosen):
+    where = window("conv", (rows, rows), (size, size) if isinstance(size, int) else size, **settings)
+    form = convolution.choose(convolution.CORRELATE["cpu"], c, k, where)
+    assert (form is convolution.correlate_by_outputs) == is_chosen
 
 
 @pytest.mark.parametrize(
-    ("n", "c", "form"),
+    ("c", "k", "stride", "form"),
     [
-        pytest.param(16, 16, convolution.kernel_by_planes, id="planes-can-be-crossed"),
-        pytest.param(16, 64, convolution.kernel_by_planes, id="columns-are-large"),
-        pytest.param(12, 2, gemm.correlate_kernel_by_columns, id="columns-are-small"),
+        pytest.param(16, 8, 1, convolution.correlate_by_outputs, id="few-outputs"),
+        pytest.param(16, 16, 1, convolution.correlate_by_planes, id="a-number-of-outputs-that-is-slow"),
+        pytest.param(3, 16, 1, convolution.correlate_by_outputs, id="the-same-of-few-inputs"),
+        pytest.param(64, 64, 1, convolution.correlate_by_outputs, id="as-many-as-inputs"),
+        pytest.param(3, 20, 1, convolution.correlate_by_planes, id="fewer-inputs"),
+        pytest.param(16, 8, 2, convolution.correlate_by_planes, id="not-every-plane"),
     ],
 )
-def test_kernel_gradients_of_volumes_are_by_planes_or_by_columns(n, c, form):
-    where = window("conv", (n, n, n), (3, 3, 3), padding="SAME")
-    assert convolution.choose(convolution.CORRELATE_KERNEL["cpu"], c, c, where) is form
+def test_volumes_are_convolved_in_two_axes(c, k, stride, form):
+    where = window("conv", (8, 8, 8), (3, 3, 3), stride=stride)
+    assert convolution.choose(convolution.CORRELATE["cpu"], c, k, where) is form
 
 
 @pytest.mark.parametrize(
@@ -166,7 +188,14 @@ def test_kernel_gradients_of_volumes_are_by_planes_or_by_columns(n, c, form):
         pytest.param((7, 7), 3, 512, 512, 1, gemm.correlate_kernel_crossed, id="many-channels"),
         pytest.param((16, 16), 3, 16, 128, 1, gemm.correlate_kernel_by_columns, id="more-would-be-built"),
         pytest.param((8, 8), 3, 64, 64, 1, gemm.correlate_kernel_by_columns, id="compiled-long"),
+        pytest.param((32, 32), 3, 3, 32, 1, gemm.correlate_kernel_by_short_columns, id="short-columns"),
+        pytest.param((32, 32), 3, 3, 8, 1, convolution.kernel_of_few_channels, id="few-channels"),
+        pytest.param((32, 32), 5, 3, 16, 1, gemm.correlate_kernel_by_columns, id="short-columns-of-fewer-outputs"),
         pytest.param((2, 2), 3, 512, 512, 1, gemm.correlate_kernel_by_columns, id="window-larger"),
+        pytest.param((16, 16, 16), 3, 16, 16, 1, gemm.correlate_kernel_crossed, id="volume"),
+        pytest.param((16, 16, 16), 3, 2, 4, 1, gemm.correlate_kernel_by_columns, id="volume-of-few-channels"),
+        pytest.param((64, 64, 64), 3, 16, 16, 1, convolution.kernel_by_planes, id="large-volume"),
+        pytest.param((16, 16, 16), 7, 16, 16, 1, convolution.kernel_by_planes, id="volume-with-many-taps"),
         pytest.param((1024,), 3, 1000, 1000, 1, xla.correlate_kernel_in_order, id="signal-with-a-large-kernel"),
         pytest.param((1024,), 3, 1200, 1200, 2, convolution.kernel_by_groups, id="the-same-in-groups"),
     ],
@@ -207,27 +236,39 @@ def test_chunks_of_any_size_give_the_same_sum(monkeypatch, form, g, images):
 @pytest.mark.parametrize("g", [1, 2])
 @pytest.mark.parametrize("form", [gemm.correlate_kernel_by_columns, gemm.correlate_kernel_crossed])
 def test_a_batch_of_products_gives_the_same_sum(monkeypatch, form, g):
+    """One for each group, and for each image by columns, or each position where these are crossed."""
     monkeypatch.setattr(gemm, "PART", 1)
     monkeypatch.setattr(gemm, "WORK", 1)
     x, y, where, want = contraction("correlate_kernel", "2d-rows-dilated", g)
     run, pair = partial(form, window=where), (np.float32(x), np.float32(y))
     np.testing.assert_array_equal(quick_jit(run)(*pair), want)
-    products = [eqn for eqn in jax.make_jaxpr(run)(*pair).eqns if eqn.primitive.name == "dot_general"]
-    assert [eqn.outvars[0].aval.shape[:2] for eqn in products] == [(len(x), g)]  # one for each image and group
+    (product,) = [eqn for eqn in jax.make_jaxpr(run)(*pair).eqns if eqn.primitive.name == "dot_general"]
+    parts = len(x) if form is gemm.correlate_kernel_by_columns else len(x) * where.input[0] * where.output[1]
+    assert np.prod(product.outvars[0].aval.shape[:-2]) == g * parts
 
 
 @pytest.mark.parametrize(
-    ("shape", "size", "images"),
+    ("positions", "size", "part"),
     [
-        pytest.param((64, 16, 16), 128 * 32, 8, id="64-of-16x16"),
-        pytest.param((16, 56, 56), 96 * 96, 1, id="large-images"),
-        pytest.param((61, 8, 8), 96 * 96, 61, id="a-prime-of-them"),
-        pytest.param((64, 16, 16), 512 * 512, 16, id="many-results"),
-        pytest.param((64, 32, 32), 8 * 8, 64, id="few-multiplications"),
+        pytest.param(64 * 16 * 16, 128 * 32, 8 * 16 * 16, id="64-of-16x16"),
+        pytest.param(16 * 56 * 56, 96 * 96, 1024, id="large-images"),
+        pytest.param(61 * 8 * 8, 96 * 96, 61 * 16, id="the-nearest-divisor"),
+        pytest.param(61 * 61 * 61, 96 * 96, 61 * 61 * 61, id="no-divisor-near"),
+        pytest.param(64 * 16 * 16, 512 * 512, 16 * 16 * 16, id="many-results"),
+        pytest.param(64 * 32 * 32, 8 * 8, 64 * 32 * 32, id="few-multiplications"),
     ],
 )
-def test_a_product_has_enough_to_do(shape, size, images):
-    assert gemm.images_per_product(jax.ShapeDtypeStruct((*shape, 1), jnp.float32), size, 1) == images
+def test_a_product_has_enough_to_do(positions, size, part):
+    assert gemm.near(positions, gemm.positions_per_product(positions, size, 1)) == part
+
+
+@pytest.mark.parametrize(
+    ("c", "k", "stride", "first"),
+    [(32, 8, 1, 2), (16, 64, 1, 1), (32, 8, (1, 2, 1), 1)],
+    ids=["few-outputs", "many-outputs", "only-of-stride-1"],
+)
+def test_a_volume_is_crossed_so_that_the_fewest_numbers_are_built(c, k, stride, first):
+    assert gemm.first_axes(c, k, window("conv", (8, 8, 8), (3, 3, 3), stride=stride)) == first
 
 
 def test_the_program_of_a_kernel_gradient_does_not_grow_with_its_groups():
@@ -297,7 +338,7 @@ def test_the_kernel_gradient_of_blocks_leaves_out_the_zero_taps():
     settings = {"stride": [2, 3], "padding": [(1, 0), (-1, 2)]}
     where = window("conv", (9, 12), (4, 5), **settings)
     x, y = integers(2, 9, 12, 3), integers(2, *where.output, 4)
-    assert convolution.fits_blocks_of_two_axes(3, 4, where)
+    assert when.fits_blocks_of_two_axes(3, 4, where)
     kernel = quick_jit(lambda x, y: convolution.kernel_by_blocks(x, y, where))(np.float32(x), np.float32(y))
     np.testing.assert_array_equal(kernel, oracles.conv_dw(x, y, (4, 5), **settings))
 
@@ -327,10 +368,45 @@ def test_a_large_kernel_is_not_given_to_ynnpack(c, is_given):
     assert ("__ynn_fusion" in text) == is_given
 
 
-@pytest.mark.parametrize(("numbers", "chunks"), [(2**18, 1), (2**20, 2)], ids=["little-at-once", "much-in-a-loop"])
-def test_what_is_large_is_built_in_a_loop(numbers, chunks):
-    y = jax.ShapeDtypeStruct((4, numbers // 256, 1), jnp.float32)
-    assert 4 // gemm.images_per_chunk(y, 64, gemm.COLUMNS) == chunks
+@pytest.mark.parametrize(("input", "pieces"), [((6, 9), 6), ((6, 4), 3), ((20,), 4)], ids=str)
+def test_pieces_of_short_columns_are_whole_rows(monkeypatch, input, pieces):
+    """As many rows as divide an image and have eight positions at most, or one row."""
+    monkeypatch.setattr(gemm, "PIECE", 8)
+    where = window("conv", input, (3,) * len(input), padding="SAME")
+    x, y = integers(2, *input, 2), integers(2, *input, 16)
+    run, pair = partial(gemm.correlate_kernel_by_short_columns, window=where), (np.float32(x), np.float32(y))
+    np.testing.assert_array_equal(quick_jit(run)(*pair), oracles.conv_dw(x, y, where.size, padding="SAME"))
+    (product,) = [eqn for eqn in jax.make_jaxpr(run)(*pair).eqns if eqn.primitive.name == "dot_general"]
+    assert product.invars[0].aval.shape[0] == 2 * pieces
+
+
+def test_long_short_columns_are_taken_in_chunks(monkeypatch):
+    monkeypatch.setattr(gemm, "SHORT", 2**14)
+    where, shapes = window("conv", (32, 32), (3, 3), padding="SAME"), [(64, 32, 32, c) for c in (3, 32)]
+    run = partial(gemm.correlate_kernel_by_short_columns, window=where)
+    program = jax.make_jaxpr(run)(*(jnp.ones(shape, jnp.float32) for shape in shapes))
+    assert "scan" in str(program)
+
+
+LATE = {
+    "columns": gemm.correlate_kernel_by_columns,
+    "short-columns": gemm.correlate_kernel_by_short_columns,
+    "crossed": gemm.correlate_kernel_crossed,
+}
+
+
+@pytest.mark.parametrize("form", LATE)
+def test_nothing_is_built_before_y_is_known(form):
+    """Of what is computed from x alone nothing is larger than x: XLA would keep it until y is known."""
+    where = window("conv", (6, 6), (3, 3), padding="SAME")
+    x, y = jnp.ones((2, *where.input, 4)), jnp.ones((2, *where.output, 8))
+    program = jax.make_jaxpr(lambda x, y: LATE[form](x, y, where))(x, y).jaxpr
+    known = {program.invars[0]}
+    for eqn in program.eqns:
+        if all(isinstance(a, Literal) or a in known for a in eqn.invars):
+            known |= set(eqn.outvars)
+    assert max(a.aval.size for a in known) == x.size
+    assert any(a.aval.size > 2 * x.size for eqn in program.eqns for a in eqn.outvars)
 
 
 @pytest.mark.parametrize(("k", "outputs"), [(1, 16), (2, 16), (3, 8), (5, 4), (8, 4), (12, 2), (16, 2)])
