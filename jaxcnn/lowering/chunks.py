@@ -65,6 +65,8 @@ def summed_late(
     shape: tuple[int, ...],
 ) -> jax.Array:
     """`summed` for a function that builds much from x. XLA builds what a single chunk needs when x is known, which for
-    a kernel gradient is long before y is, and keeps it in memory; a loop starts when both are.
+    a kernel gradient is long before y is, and keeps it in memory; a loop starts when both are. (Spread over devices,
+    x does not wait: all of them would be told of one number of y.)
     """
-    return summed(function, images, after(x, y) if images == x.shape[0] else x, y, shape)
+    is_single = images == x.shape[0] and not is_spread()
+    return summed(function, images, after(x, y) if is_single else x, y, shape)

@@ -100,10 +100,10 @@ def is_volume(c: int, k: int, window: Window) -> bool:
 
 
 def has_few_outputs(c: int, k: int, window: Window) -> bool:
-    """The taps' outputs are few, and every row or plane of inputs has all of them."""
+    """The taps' outputs are few, and every row or plane of inputs has all of them; more taps are slow to compile."""
     f, stride = window.size[0], window.stride[0]
     has_few = {2: has_few_outputs_of_rows, 3: has_few_outputs_of_planes}.get(len(window.size), never)
-    return window.groups == 1 and stride == 1 < f and has_few(c, k, window)
+    return window.groups == 1 and stride == 1 < f <= 16 and has_few(c, k, window)
 
 
 def has_few_outputs_of_rows(c: int, k: int, window: Window) -> bool:

@@ -21,3 +21,16 @@ def test_chunks_are_mapped_in_order_and_summed_over_all(images):
     x, y = jnp.arange(12.0).reshape(6, 2), jnp.arange(18.0).reshape(6, 3)
     np.testing.assert_array_equal(chunks.mapped(lambda x: 2 * x, images, x), 2 * x)
     np.testing.assert_array_equal(chunks.summed(lambda x, y: x.T @ y, images, x, y, (2, 3)), x.T @ y)
+    np.testing.assert_array_equal(chunks.summed_late(lambda x, y: x.T @ y, images, x, y, (2, 3)), x.T @ y)
+
+
+@pytest.mark.parametrize(
+    ("images", "is_spread", "is_late"),
+    [(6, False, True), (3, False, False), (6, True, False)],
+    ids=["one-chunk", "a-loop-starts-late", "not-on-a-mesh"],
+)
+def test_what_is_built_in_one_chunk_waits_for_y(monkeypatch, images, is_spread, is_late):
+    monkeypatch.setattr(chunks, "is_spread", lambda: is_spread)
+    x, y, seen = jnp.arange(12.0).reshape(6, 2), jnp.arange(18.0).reshape(6, 3), []
+    chunks.summed_late(lambda a, b: (seen.append(a), a.T @ b)[1], images, x, y, (2, 3))
+    assert (seen[0] is not x and seen[0].shape == x.shape) == is_late

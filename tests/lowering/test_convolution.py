@@ -157,6 +157,7 @@ def test_a_long_kernel_is_no_band():
         pytest.param(16, 3, 64, 64, {"padding": 2}, False, id="few-rows-of-padding"),
         pytest.param(32, 3, 4, 1, {"padding": 1, "stride": 2}, False, id="stride"),
         pytest.param(32, (1, 3), 4, 1, {"padding": [(0, 0), (1, 1)]}, False, id="one-tap-on-the-first-axis"),
+        pytest.param(32, (17, 3), 4, 1, {}, False, id="many-taps"),
     ],
 )
 def test_images_of_few_outputs_are_convolved_row_by_row(rows, size, c, k, settings, is_chosen):

@@ -117,8 +117,10 @@ def test_a_stretch_keeps_its_input_and_its_parameters_only():
 
 def test_the_compiled_program_does_not_keep_more(monkeypatch):
     """A compiler finds equal expressions: that of jaxlib 0.10.1 undoes `jax.checkpoint`."""
-    network = networks.serial(**{f"part{i}": networks.serial(**stretch(8)) for i in range(6)})
-    x = np.zeros((8, 32, 32, 8), np.float32)
+    block = networks.residual(
+        networks.serial(first=networks.serial(**stretch(8)), second=networks.serial(**stretch(8)))
+    )
+    network, x = networks.serial(**{f"block{i}": block for i in range(6)}), np.zeros((32, 32, 32, 8), np.float32)
     params, state = network.init(KEY, x.shape[1:]), network.init_state(x.shape[1:])
 
     def temporaries():
