@@ -20,6 +20,8 @@ from jaxcnn.lowering.fusion import after
 from jaxcnn.lowering.mesh import is_spread
 from jaxcnn.lowering.precision import zeros
 
+Sum = Callable[[jax.Array, jax.Array], jax.Array]
+
 
 def images_within(n: int, most: int) -> int:
     """The largest divisor of n images that is at most `most`, or 1; all n where they may be spread over devices."""
@@ -40,13 +42,7 @@ def mapped(function: Callable[[jax.Array], jax.Array], images: int, x: jax.Array
     return y.reshape(-1, *y.shape[2:])
 
 
-def summed(
-    function: Callable[[jax.Array, jax.Array], jax.Array],
-    images: int,
-    x: jax.Array,
-    y: jax.Array,
-    shape: tuple[int, ...],
-) -> jax.Array:
+def summed(function: Sum, images: int, x: jax.Array, y: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """function(x, y), chunk by chunk, for a sum of that shape over images of x and y."""
     if images == x.shape[0]:
         return function(x, y)
@@ -57,13 +53,7 @@ def summed(
     return lax.fori_loop(0, x.shape[0] // images, add, zeros(shape, x, y))
 
 
-def summed_late(
-    function: Callable[[jax.Array, jax.Array], jax.Array],
-    images: int,
-    x: jax.Array,
-    y: jax.Array,
-    shape: tuple[int, ...],
-) -> jax.Array:
+def summed_late(function: Sum, images: int, x: jax.Array, y: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """`summed` for a function that builds much from x. XLA builds what a single chunk needs when x is known, which for
     a kernel gradient is long before y is, and keeps it in memory; a loop starts when both are. (Spread over devices,
     x does not wait: all of them would be told of one number of y.)
