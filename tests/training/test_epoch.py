@@ -104,7 +104,7 @@ def test_what_is_computed_again_is_the_same(count):
 
 def peak(remat):
     blocks = {
-        f"block{n}": networks.serial(**{f"conv{i}": networks.conv(8, 3, padding=1) for i in range(4)}) for n in range(4)
+        f"block{n}": networks.serial(**{f"conv{i}": networks.conv(8, 3, padding=1) for i in range(6)}) for n in range(6)
     }
     network = networks.serial(**blocks, flat=networks.flatten(), out=networks.dense(10))
     run = Learner(network, ops, optax.sgd(0.1), 16, remat=remat)
