@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.lowering.chunks import images_within, summed_late
-from jaxcnn.lowering.taps import side_by_side
+from jaxcnn.lowering.taps import shifted, side_by_side
 from jaxcnn.lowering.window import Window
 
 Contraction = Callable[[jax.Array, jax.Array, Window], jax.Array]
@@ -40,17 +40,16 @@ def planes(x: jax.Array) -> jax.Array:
     return x.reshape(-1, *x.shape[2:])
 
 
-def moved(x: jax.Array, by: int, planes: int) -> jax.Array:
-    """x[n, i1 - by, ..] for so many planes i1, 0 where there is none."""
-    ends = ((0, 0, 0), (by, planes - by - x.shape[1], 0), *((0, 0, 0),) * (x.ndim - 2))
+def moved(x: jax.Array, by: int, length: int) -> jax.Array:
+    """x[n, i1 - by, ..] for so many rows or planes i1, 0 where there is none."""
+    ends = ((0, 0, 0), (by, length - by - x.shape[1], 0), *((0, 0, 0),) * (x.ndim - 2))
     return lax.pad(x, jnp.zeros((), x.dtype), ends)
 
 
 def inputs(x: jax.Array, window: Window) -> jax.Array:
     """X[(n, o1), i2, i3, (t1, c)]."""
-    s, d, last = window.stride[0], window.dilation[0], window.stride[0] * (window.output[0] - 1)
-    x = moved(x, window.padding[0][0], last + window.span[0])
-    return planes(side_by_side([lax.slice_in_dim(x, d * t, d * t + last + 1, s, 1) for t in range(window.size[0])]))
+    met = window.stride[0] * (window.output[0] - 1) + window.span[0]
+    return planes(side_by_side(shifted(moved(x, window.padding[0][0], met), window, 0, 1)))
 
 
 def correlate_by_inputs(x: jax.Array, kernel: jax.Array, window: Window, contraction: Contraction) -> jax.Array:

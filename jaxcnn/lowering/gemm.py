@@ -29,7 +29,7 @@ from jax import lax
 from jaxcnn.lowering.chunks import Sum, images_within, summed_late
 from jaxcnn.lowering.dense import contract
 from jaxcnn.lowering.precision import accumulator
-from jaxcnn.lowering.taps import pad, side_by_side, tap, taps
+from jaxcnn.lowering.taps import pad, shifted, side_by_side, tap, taps
 from jaxcnn.lowering.window import Window
 
 COLUMNS = 5 * 2**18  # numbers per chunk, 5 MiB of float32: few enough to stay in cache
@@ -178,9 +178,3 @@ def of_groups(chunk: Sum, g: int) -> Sum:
 def images_per_chunk(y: jax.Array, width: int) -> int:
     """As many images as keep `width` numbers for each of y's positions within bounds."""
     return images_within(y.shape[0], min(POSITIONS, COLUMNS // width) // prod(y.shape[1:-1]))
-
-
-def shifted(x: jax.Array, window: Window, axis: int, at: int) -> list[jax.Array]:
-    """What each tap of one spatial axis meets; that axis is axis `at` of x."""
-    d, s, last = window.dilation[axis], window.stride[axis], window.stride[axis] * (window.output[axis] - 1)
-    return [lax.slice_in_dim(x, d * t, d * t + last + 1, s, at) for t in range(window.size[axis])]

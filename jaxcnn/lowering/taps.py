@@ -1,6 +1,7 @@
 """The taps of a window: the inputs that each of them meets.
 
     tap(x, t)[n, o, c] = x[n, s o + d t - low, c]        a strided slice of the padded input
+    shifted(x)[t][.., o, ..]   = x[.., s o + d t, ..]      one axis of it, for each of its taps
     nearest(x, at)[n, *at, c]                            at any positions, the edge for those outside
     side_by_side(taps)[n, o, (t, c)]                     several of them as the channels of one
 
@@ -44,6 +45,12 @@ def tap(padded: jax.Array, window: Window, t: Sizes) -> jax.Array:
     limit = tuple(a + s * (o - 1) + 1 for a, s, o in zip(start, window.stride, window.output, strict=True))
     n, c = padded.shape[0], padded.shape[-1]
     return lax.slice(padded, (0, *start, 0), (n, *limit, c), (1, *window.stride, 1))  # [n, *output, c]
+
+
+def shifted(x: jax.Array, window: Window, axis: int, at: int) -> list[jax.Array]:
+    """What each tap of one spatial axis meets; that axis is axis `at` of x."""
+    d, s, last = window.dilation[axis], window.stride[axis], window.stride[axis] * (window.output[axis] - 1)
+    return [lax.slice_in_dim(x, d * t, d * t + last + 1, s, at) for t in range(window.size[axis])]
 
 
 def nearest(x: jax.Array, *at: np.ndarray) -> jax.Array:

@@ -137,75 +137,6 @@ def test_every_window_has_a_form_on_every_platform(table):
         assert chosen_for(table, rows, contraction(table, *case))
 
 
-def test_a_long_kernel_is_no_band():
-    where = window("conv", (44100,), (4000,))
-    for table, channels in product(TABLES.values(), (1, 16)):
-        rows = table.get("cpu", table["default"])
-        assert "toeplitz" not in convolution.choose(rows, channels, channels, where).__module__
-
-
-@pytest.mark.parametrize(
-    ("rows", "size", "c", "k", "settings", "is_chosen"),
-    [
-        pytest.param(32, 3, 4, 1, {"padding": 1}, True, id="one-output"),
-        pytest.param(32, 3, 1, 1, {"padding": 1}, False, id="one-input"),
-        pytest.param(32, 3, 8, 4, {"padding": 1}, True, id="half-as-many"),
-        pytest.param(32, 3, 4, 4, {"padding": 1}, False, id="as-many"),
-        pytest.param(32, 3, 32, 3, {"padding": 1}, False, id="many-inputs"),
-        pytest.param(30, 3, 32, 3, {"padding": 2}, True, id="many-inputs-padded"),
-        pytest.param(8, 5, 64, 64, {"padding": 4}, True, id="many-rows-of-padding"),
-        pytest.param(16, 3, 64, 64, {"padding": 2}, False, id="few-rows-of-padding"),
-        pytest.param(32, 3, 4, 1, {"padding": 1, "stride": 2}, False, id="stride"),
-        pytest.param(32, (1, 3), 4, 1, {"padding": [(0, 0), (1, 1)]}, False, id="one-tap-on-the-first-axis"),
-        pytest.param(32, (17, 3), 4, 1, {}, False, id="many-taps"),
-    ],
-)
-def test_images_of_few_outputs_are_convolved_row_by_row(rows, size, c, k, settings, is_chosen):
-    where = window("conv", (rows, rows), (size, size) if isinstance(size, int) else size, **settings)
-    form = convolution.choose(convolution.CORRELATE["cpu"], c, k, where)
-    assert (form is convolution.correlate_by_outputs) == is_chosen
-
-
-@pytest.mark.parametrize(
-    ("c", "k", "stride", "form"),
-    [
-        pytest.param(16, 8, 1, convolution.correlate_by_outputs, id="few-outputs"),
-        pytest.param(16, 16, 1, convolution.correlate_by_planes, id="a-number-of-outputs-that-is-slow"),
-        pytest.param(3, 16, 1, convolution.correlate_by_outputs, id="the-same-of-few-inputs"),
-        pytest.param(64, 64, 1, convolution.correlate_by_outputs, id="as-many-as-inputs"),
-        pytest.param(3, 20, 1, convolution.correlate_by_planes, id="fewer-inputs"),
-        pytest.param(16, 8, 2, convolution.correlate_by_planes, id="not-every-plane"),
-    ],
-)
-def test_volumes_are_convolved_in_two_axes(c, k, stride, form):
-    where = window("conv", (8, 8, 8), (3, 3, 3), stride=stride)
-    assert convolution.choose(convolution.CORRELATE["cpu"], c, k, where) is form
-
-
-@pytest.mark.parametrize(
-    ("input", "size", "c", "k", "g", "form"),
-    [
-        pytest.param((16, 16), 3, 64, 64, 1, gemm.correlate_kernel_crossed, id="less-is-built"),
-        pytest.param((7, 7), 3, 512, 512, 1, gemm.correlate_kernel_crossed, id="many-channels"),
-        pytest.param((16, 16), 3, 16, 128, 1, gemm.correlate_kernel_by_columns, id="more-would-be-built"),
-        pytest.param((8, 8), 3, 64, 64, 1, gemm.correlate_kernel_by_columns, id="compiled-long"),
-        pytest.param((32, 32), 3, 3, 32, 1, gemm.correlate_kernel_by_short_columns, id="short-columns"),
-        pytest.param((32, 32), 3, 3, 8, 1, convolution.kernel_of_few_channels, id="few-channels"),
-        pytest.param((32, 32), 5, 3, 16, 1, gemm.correlate_kernel_by_columns, id="short-columns-of-fewer-outputs"),
-        pytest.param((2, 2), 3, 512, 512, 1, gemm.correlate_kernel_by_columns, id="window-larger"),
-        pytest.param((16, 16, 16), 3, 16, 16, 1, gemm.correlate_kernel_crossed, id="volume"),
-        pytest.param((16, 16, 16), 3, 2, 4, 1, gemm.correlate_kernel_by_columns, id="volume-of-few-channels"),
-        pytest.param((64, 64, 64), 3, 16, 16, 1, convolution.kernel_by_planes, id="large-volume"),
-        pytest.param((16, 16, 16), 7, 16, 16, 1, convolution.kernel_by_planes, id="volume-with-many-taps"),
-        pytest.param((1024,), 3, 1000, 1000, 1, xla.correlate_kernel_in_order, id="signal-with-a-large-kernel"),
-        pytest.param((1024,), 3, 1200, 1200, 2, convolution.kernel_by_groups, id="the-same-in-groups"),
-    ],
-)
-def test_kernel_gradients_are_crossed_where_that_builds_less(input, size, c, k, g, form):
-    where = window("conv", input, (size,) * len(input), padding="SAME", groups=g)
-    assert convolution.choose(convolution.CORRELATE_KERNEL["cpu"], c, k, where) is form
-
-
 def test_the_program_of_a_band_does_not_grow_with_the_signal():
     def length(n):
         where, signal = window("conv", (n,), (3,)), jnp.ones((1, n, 1))
@@ -390,18 +321,20 @@ def test_long_short_columns_are_taken_in_chunks(monkeypatch):
 
 
 LATE = {
-    "columns": gemm.correlate_kernel_by_columns,
-    "short-columns": gemm.correlate_kernel_by_short_columns,
-    "crossed": gemm.correlate_kernel_crossed,
+    "columns": (gemm.correlate_kernel_by_columns, 2),
+    "short-columns": (gemm.correlate_kernel_by_short_columns, 2),
+    "crossed": (gemm.correlate_kernel_crossed, 2),
+    "planes": (convolution.kernel_by_planes, 3),
 }
 
 
-@pytest.mark.parametrize("form", LATE)
-def test_nothing_is_built_before_y_is_known(form):
+@pytest.mark.parametrize("name", LATE)
+def test_nothing_is_built_before_y_is_known(name):
     """Of what is computed from x alone nothing is larger than x: XLA would keep it until y is known."""
-    where = window("conv", (6, 6), (3, 3), padding="SAME")
+    form, axes = LATE[name]
+    where = window("conv", (6,) * axes, (3,) * axes, padding="SAME")
     x, y = jnp.ones((2, *where.input, 4)), jnp.ones((2, *where.output, 8))
-    program = jax.make_jaxpr(lambda x, y: LATE[form](x, y, where))(x, y).jaxpr
+    program = jax.make_jaxpr(lambda x, y: form(x, y, where))(x, y).jaxpr
     known = {program.invars[0]}
     for eqn in program.eqns:
         if all(isinstance(a, Literal) or a in known for a in eqn.invars):

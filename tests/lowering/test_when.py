@@ -1,0 +1,78 @@
+"""Which form of a contraction is taken for which channels and windows."""
+
+from itertools import product
+
+import pytest
+
+from jaxcnn.lowering import convolution, gemm, xla
+from jaxcnn.ops.geometry import window
+from tests.lowering.test_convolution import TABLES
+
+
+def test_a_long_kernel_is_no_band():
+    where = window("conv", (44100,), (4000,))
+    for table, channels in product(TABLES.values(), (1, 16)):
+        rows = table.get("cpu", table["default"])
+        assert "toeplitz" not in convolution.choose(rows, channels, channels, where).__module__
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "c", "k", "settings", "is_chosen"),
+    [
+        pytest.param(32, 3, 4, 1, {"padding": 1}, True, id="one-output"),
+        pytest.param(32, 3, 1, 1, {"padding": 1}, False, id="one-input"),
+        pytest.param(32, 3, 8, 4, {"padding": 1}, True, id="half-as-many"),
+        pytest.param(32, 3, 4, 4, {"padding": 1}, False, id="as-many"),
+        pytest.param(32, 3, 32, 3, {"padding": 1}, False, id="many-inputs"),
+        pytest.param(30, 3, 32, 3, {"padding": 2}, True, id="many-inputs-padded"),
+        pytest.param(8, 5, 64, 64, {"padding": 4}, True, id="many-rows-of-padding"),
+        pytest.param(16, 3, 64, 64, {"padding": 2}, False, id="few-rows-of-padding"),
+        pytest.param(32, 3, 4, 1, {"padding": 1, "stride": 2}, False, id="stride"),
+        pytest.param(32, (1, 3), 4, 1, {"padding": [(0, 0), (1, 1)]}, False, id="one-tap-on-the-first-axis"),
+        pytest.param(32, (17, 3), 4, 1, {}, False, id="many-taps"),
+    ],
+)
+def test_images_of_few_outputs_are_convolved_row_by_row(rows, size, c, k, settings, is_chosen):
+    where = window("conv", (rows, rows), (size, size) if isinstance(size, int) else size, **settings)
+    form = convolution.choose(convolution.CORRELATE["cpu"], c, k, where)
+    assert (form is convolution.correlate_by_outputs) == is_chosen
+
+
+@pytest.mark.parametrize(
+    ("c", "k", "stride", "form"),
+    [
+        pytest.param(16, 8, 1, convolution.correlate_by_outputs, id="few-outputs"),
+        pytest.param(16, 16, 1, convolution.correlate_by_planes, id="a-number-of-outputs-that-is-slow"),
+        pytest.param(3, 16, 1, convolution.correlate_by_outputs, id="the-same-of-few-inputs"),
+        pytest.param(64, 64, 1, convolution.correlate_by_outputs, id="as-many-as-inputs"),
+        pytest.param(3, 20, 1, convolution.correlate_by_planes, id="fewer-inputs"),
+        pytest.param(16, 8, 2, convolution.correlate_by_planes, id="not-every-plane"),
+    ],
+)
+def test_volumes_are_convolved_in_two_axes(c, k, stride, form):
+    where = window("conv", (8, 8, 8), (3, 3, 3), stride=stride)
+    assert convolution.choose(convolution.CORRELATE["cpu"], c, k, where) is form
+
+
+@pytest.mark.parametrize(
+    ("input", "size", "c", "k", "g", "form"),
+    [
+        pytest.param((16, 16), 3, 64, 64, 1, gemm.correlate_kernel_crossed, id="less-is-built"),
+        pytest.param((7, 7), 3, 512, 512, 1, gemm.correlate_kernel_crossed, id="many-channels"),
+        pytest.param((16, 16), 3, 16, 128, 1, gemm.correlate_kernel_by_columns, id="more-would-be-built"),
+        pytest.param((8, 8), 3, 64, 64, 1, gemm.correlate_kernel_by_columns, id="compiled-long"),
+        pytest.param((32, 32), 3, 3, 32, 1, gemm.correlate_kernel_by_short_columns, id="short-columns"),
+        pytest.param((32, 32), 3, 3, 8, 1, convolution.kernel_of_few_channels, id="few-channels"),
+        pytest.param((32, 32), 5, 3, 16, 1, gemm.correlate_kernel_by_columns, id="short-columns-of-fewer-outputs"),
+        pytest.param((2, 2), 3, 512, 512, 1, gemm.correlate_kernel_by_columns, id="window-larger"),
+        pytest.param((16, 16, 16), 3, 16, 16, 1, gemm.correlate_kernel_crossed, id="volume"),
+        pytest.param((16, 16, 16), 3, 2, 4, 1, gemm.correlate_kernel_by_columns, id="volume-of-few-channels"),
+        pytest.param((64, 64, 64), 3, 16, 16, 1, convolution.kernel_by_planes, id="large-volume"),
+        pytest.param((16, 16, 16), 7, 16, 16, 1, convolution.kernel_by_planes, id="volume-with-many-taps"),
+        pytest.param((1024,), 3, 1000, 1000, 1, xla.correlate_kernel_in_order, id="signal-with-a-large-kernel"),
+        pytest.param((1024,), 3, 1200, 1200, 2, convolution.kernel_by_groups, id="the-same-in-groups"),
+    ],
+)
+def test_kernel_gradients_are_crossed_where_that_builds_less(input, size, c, k, g, form):
+    where = window("conv", input, (size,) * len(input), padding="SAME", groups=g)
+    assert convolution.choose(convolution.CORRELATE_KERNEL["cpu"], c, k, where) is form
