@@ -107,9 +107,9 @@ def has_few_outputs(c: int, k: int, window: Window) -> bool:
 
 
 def has_few_outputs_of_rows(c: int, k: int, window: Window) -> bool:
-    """One channel; or few for the inputs' many; or few rows of inputs, for those of padding are not multiplied."""
+    """One; or few for the inputs' many; or few rows of inputs, for those of padding are not multiplied."""
     rows, padded = window.input[0], window.output[0]
-    return k == 1 < c or (k <= 4 and (2 * k <= c <= 16 or rows < padded)) or 1.3 * rows <= padded
+    return k == 1 or (k <= 4 and (2 * k <= c <= 16 or rows < padded)) or 1.3 * rows <= padded
 
 
 def has_few_outputs_of_planes(c: int, k: int, window: Window) -> bool:

@@ -20,7 +20,7 @@ def test_a_long_kernel_is_no_band():
     ("rows", "size", "c", "k", "settings", "is_chosen"),
     [
         pytest.param(32, 3, 4, 1, {"padding": 1}, True, id="one-output"),
-        pytest.param(32, 3, 1, 1, {"padding": 1}, False, id="one-input"),
+        pytest.param(32, 3, 1, 1, {"padding": 1}, True, id="one-of-one"),
         pytest.param(32, 3, 8, 4, {"padding": 1}, True, id="half-as-many"),
         pytest.param(32, 3, 4, 4, {"padding": 1}, False, id="as-many"),
         pytest.param(32, 3, 32, 3, {"padding": 1}, False, id="many-inputs"),
