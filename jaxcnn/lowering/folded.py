@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.lowering.chunks import images_within, summed_late
+from jaxcnn.lowering.fusion import stored
 from jaxcnn.lowering.taps import shifted, side_by_side
 from jaxcnn.lowering.window import Window
 
@@ -65,7 +66,7 @@ def correlate_by_outputs(x: jax.Array, kernel: jax.Array, window: Window, contra
     stacked = jnp.moveaxis(kernel, 0, -2).reshape(1, *others, -1, f * k)  # [1, t, c, (t1, k)]
     y = contraction(x, stacked, one).reshape(*x.shape[:2], *window.output[1:], f, k)
     starts = [low - window.dilation[0] * t for t in range(f)]
-    return reduce(jnp.add, (moved(y[..., t, :], start, window.output[0]) for t, start in enumerate(starts)))
+    return stored(reduce(jnp.add, (moved(y[..., t, :], start, window.output[0]) for t, start in enumerate(starts))))
 
 
 def correlate_kernel(x: jax.Array, y: jax.Array, window: Window, contraction: Contraction) -> jax.Array:

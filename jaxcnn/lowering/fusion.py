@@ -34,6 +34,19 @@ def once(function: Callable[[jax.Array], Any], x: jax.Array) -> Any:
     return barred(x) if is_spread() else lax.platform_dependent(x, cpu=branched, default=barred)
 
 
+def stored(x: jax.Array) -> jax.Array:
+    """x, real numbers, computed once where several use it; on CPU, without a conditional.
+
+    A chain is computed again inside each of its users unless one of its operations is expensive, like a division. So x
+    is divided by 1; or by 2 where it is NaN and stays so, lest XLA leaves the division out.
+    """
+
+    def divided(x: jax.Array) -> jax.Array:
+        return x / lax.select(lax.eq(x, x), lax.full_like(x, 1), lax.full_like(x, 2))
+
+    return lax.platform_dependent(x, cpu=divided, default=lambda x: x)
+
+
 def after(x: jax.Array, y: jax.Array) -> jax.Array:
     """x, but not before y is known: nothing computed from it can be computed earlier, or be an earlier result kept.
 

@@ -22,6 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxcnn.lowering.fusion import stored
 from jaxcnn.lowering.taps import crop
 from jaxcnn.lowering.window import Sizes, Window
 
@@ -84,7 +85,7 @@ def spread(share: Callable[..., jax.Array], window: Window, *arrays: jax.Array) 
         return jnp.zeros((n, *window.input, c), arrays[-1].dtype)
     covered = (u * s for u, s in zip(blocks(window), window.stride, strict=True))
     in_order = reduce(lax.add, shares).reshape(n, *covered, c)
-    return lax.slice(in_order, (0,) * in_order.ndim, (n, *window.input, c))
+    return stored(lax.slice(in_order, (0,) * in_order.ndim, (n, *window.input, c)))
 
 
 def moved(a: jax.Array, window: Window, first: Sizes, last: Sizes) -> jax.Array:
