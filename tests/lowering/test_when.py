@@ -39,6 +39,23 @@ def test_images_of_few_outputs_are_convolved_row_by_row(rows, size, c, k, settin
 
 
 @pytest.mark.parametrize(
+    ("rows", "size", "c", "k", "form"),
+    [
+        pytest.param(16, 3, 128, 128, xla.correlate_with_a_row_more, id="large"),
+        pytest.param(14, 3, 128, 128, xla.correlate, id="fewer-rows"),
+        pytest.param(7, 3, 512, 512, xla.correlate_with_a_row_more, id="larger-and-fewer-rows"),
+        pytest.param(4, 3, 1024, 1024, xla.correlate, id="very-few-rows"),
+        pytest.param(56, 3, 64, 64, xla.correlate, id="small"),
+        pytest.param(27, 5, 64, 192, xla.correlate_with_a_row_more, id="three-times-as-many-outputs"),
+        pytest.param(16, 3, 64, 256, xla.correlate, id="four-times-as-many-outputs"),
+    ],
+)
+def test_large_kernels_are_given_a_row_more(rows, size, c, k, form):
+    where = window("conv", (rows, rows), (size, size), padding="SAME")
+    assert convolution.choose(convolution.CORRELATE["cpu"], c, k, where) is form
+
+
+@pytest.mark.parametrize(
     ("c", "k", "stride", "form"),
     [
         pytest.param(16, 8, 1, convolution.correlate_by_outputs, id="few-outputs"),
