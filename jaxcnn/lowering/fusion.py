@@ -21,9 +21,8 @@ def once(function: Callable[[jax.Array], Any], x: jax.Array) -> Any:
     """function(x), computed once and stored.
 
     `lax.optimization_barrier` asks for that, but jaxlib 0.10.1 drops it on CPU before fusing. What does hold there is a
-    conditional whose predicate is known at run time only; both of its branches are the function. (Real numbers need
-    none, see `stored`.) (Where x may be spread
-    over devices, the predicate would have to be sent to all of them.)
+    conditional whose predicate is known at run time only; both of its branches are the function. Real numbers need none
+    (see `stored`). Where x may be spread over devices, the predicate would have to be sent to all of them.
     """
 
     def barred(x: jax.Array) -> Any:
