@@ -74,9 +74,10 @@ def first_largest(x: jax.Array, window: Window) -> tuple[jax.Array, jax.Array]:
     largest = reduce(lambda best, value: lax.select(lax.gt(value, best), value, best), values)
     best = lax.select(reduce(lax.bitwise_or, map(is_nan, values)), lax.full_like(largest, jnp.nan), largest)
     winner, dtype = lax.full_like(best, 0, index_dtype(window)), index_dtype(window)
-    for index, value in reversed(list(enumerate(values))):
-        is_it = lax.bitwise_or(lax.eq(value, best), is_nan(value))
-        winner = lax.select(is_it, lax.full_like(winner, index), winner)
+    is_before = lax.full_like(best, True, bool)
+    for value in values[:-1]:  # the winner's number is how many taps come before it
+        is_before = lax.bitwise_and(is_before, lax.bitwise_and(lax.ne(value, best), lax.eq(value, value)))
+        winner = lax.add(winner, lax.convert_element_type(is_before, dtype))
     # Padding comes before only where it equals the largest value: minus infinity.
     return best, lax.max(winner, jnp.broadcast_to(first_inside(window).astype(dtype), winner.shape))
 
