@@ -6,12 +6,14 @@ together see V = s (B - 1) + d (f - 1) + 1 inputs, and they see them through the
     M[t', v, c, (b, k)] = sum over t with v = s b + d t of w[t', t, c, k]        t': taps of the other axes
 
 so that y[.., (b, k)] = sum over t', v, c of x[.., B s o + v, c] M[t', v, c, (b, k)]  is B times as wide, at V / f times
-the multiplications: a product with columns, or a convolution of stride B s.
+the multiplications: a product with columns, or a convolution of stride B s. The kernel gradient is the sum of what the
+matrix's has where the matrix holds the kernel:  w[t', t, c, k] = sum over b of M[t', s b + d t, c, (b, k)].
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 from itertools import product
 from math import prod
 
@@ -36,6 +38,19 @@ def inputs_per_block(window: Window, block: int) -> int:
     return window.stride[-1] * (block - 1) + window.span[-1]
 
 
+def of_blocks(window: Window, block: int) -> Window:
+    """The window of the matrix."""
+    v, stride, low = inputs_per_block(window, block), block * window.stride[-1], window.padding[-1][0]
+    last = (-(-window.output[-1] // block) - 1) * stride  # where the last block starts
+    return replace(
+        window,
+        size=(*window.size[:-1], v),
+        stride=(*window.stride[:-1], stride),
+        padding=(*window.padding[:-1], (low, last + v - window.input[-1] - low)),
+        dilation=(*window.dilation[:-1], 1),
+    )
+
+
 def bands(window: Window, block: int) -> np.ndarray:
     """E[t, v, b] = 1 where input v of a block meets its output b at tap t, else 0."""
     s, d, f = window.stride[-1], window.dilation[-1], window.size[-1]
@@ -46,6 +61,15 @@ def bands(window: Window, block: int) -> np.ndarray:
 def outputs_per_block(k: int) -> int:
     """Of a convolution: a power of two of them, so that a block has more than WIDTH / 2 numbers and at most WIDTH."""
     return min(1 << max((WIDTH // k).bit_length() - 1, 1), MOST)
+
+
+def outputs_per_kernel_block(c: int, k: int, window: Window) -> int:
+    """Of a kernel gradient: as many as fill its blocks, and the fewer the more channels there are.
+
+    3 to 4 channels at 28x28, 3x3: 1.0 ms one by one, 0.8 by two, 0.9 by four; 6 to 16: 3.6, 4.8, 5.9.
+    """
+    most = 4 if c * k <= 4 else 2 if c * k <= 64 else 1
+    return next(block for block in (4, 2, 1) if block <= most and window.output[-1] % block == 0)
 
 
 def banded(kernel: jax.Array, window: Window, block: int) -> jax.Array:
@@ -65,17 +89,17 @@ def correlate_by_strides(x: jax.Array, kernel: jax.Array, window: Window) -> jax
     """y[n, o, k] = sum over t, c of x[n, s o + d t - low, c] w[t, c, k], for one group, as a convolution by blocks."""
     block = outputs_per_block(kernel.shape[-1])
     x, kernel = xla.evened(x, kernel)
-    matrix = banded(kernel, window, block)
-    v, stride, low = matrix.shape[-3], block * window.stride[-1], window.padding[-1][0]
-    last = (-(-window.output[-1] // block) - 1) * stride  # where the last block starts
-    where = replace(
-        window,
-        size=(*window.size[:-1], v),
-        stride=(*window.stride[:-1], stride),
-        padding=(*window.padding[:-1], (low, last + v - window.input[-1] - low)),
-        dilation=(*window.dilation[:-1], 1),
-    )
-    return outputs_of_blocks(xla.correlate(x, matrix, where), block, window)
+    return outputs_of_blocks(xla.correlate(x, banded(kernel, window, block), of_blocks(window, block)), block, window)
+
+
+def correlate_kernel_by_strides(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
+    """w[t, c, k] = sum over n, o of x[n, s o + d t - low, c] y[n, o, k], for one group, out of that of the matrix."""
+    c, k, s, span = x.shape[-1], y.shape[-1], window.stride[-1], window.span[-1]
+    block = outputs_per_kernel_block(c, k, window)
+    y = y.reshape(*y.shape[:-2], -1, block * k)  # [n, *output but the last, blocks, (b, k)]
+    matrix = xla.correlate_kernel_in_order(x, y, of_blocks(window, block)).reshape(*window.size[:-1], -1, c, block, k)
+    held = (lax.slice_in_dim(matrix[..., b, :], s * b, s * b + span, window.dilation[-1], -3) for b in range(block))
+    return reduce(jnp.add, held)
 
 
 def columns(x: jax.Array, window: Window) -> jax.Array:

@@ -127,7 +127,8 @@ def is_pointwise(c: int, k: int, window: Window) -> bool:
 
 
 def is_thin(c: int, k: int, window: Window) -> bool:
-    return window.groups == 1 and c <= 4 and k <= 8 and len(window.size) < 3
+    """Too few channels for a product of columns; with a large window of columns that are long."""
+    return window.groups == 1 and c < 8 and k <= (8 if c * prod(window.size) < 125 else 16) and len(window.size) < 3
 
 
 def suits_crossing(c: int, k: int, window: Window) -> bool:

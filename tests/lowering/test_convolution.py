@@ -341,9 +341,3 @@ def test_nothing_is_built_before_y_is_known(name):
             known |= set(eqn.outvars)
     assert max(a.aval.size for a in known) == x.size
     assert any(a.aval.size > 2 * x.size for eqn in program.eqns for a in eqn.outvars)
-
-
-@pytest.mark.parametrize(("k", "outputs"), [(1, 16), (2, 16), (3, 8), (5, 4), (8, 4), (12, 2), (16, 2)])
-def test_a_block_of_a_convolution_has_17_to_32_numbers(k, outputs):
-    assert toeplitz.outputs_per_block(k) == outputs
-    assert k == 1 or 16 < k * outputs <= 32
