@@ -193,6 +193,7 @@ CORRELATE_KERNEL = {
     "default": (
         Row(depthwise.correlate_kernel_at_once, when.is_depthwise, "batch groups fall to slow kernels, jax#13800"),
         Row(xla.correlate_kernel, when.is_unit_stride, "one library call"),
+        Row(kernel_by_blocks, when.fits_blocks_of_two_axes, "11x11, stride 4: one library call, not 121 products"),
         Row(
             gemm.correlate_kernel_by_taps, when.always, "dilated or grouped by a stride or by groups: jax#37922, #13800"
         ),
