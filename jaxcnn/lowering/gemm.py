@@ -29,7 +29,7 @@ from jax import lax
 from jaxcnn.lowering.chunks import Sum, images_within, summed_late
 from jaxcnn.lowering.dense import contract
 from jaxcnn.lowering.precision import accumulator
-from jaxcnn.lowering.taps import pad, shifted, side_by_side, tap, taps
+from jaxcnn.lowering.taps import in_runs, pad, shifted, side_by_side, tap, taps
 from jaxcnn.lowering.window import Window
 
 COLUMNS = 5 * 2**18  # numbers per chunk, 5 MiB of float32: few enough to stay in cache
@@ -109,15 +109,16 @@ def correlate_kernel_crossed(x: jax.Array, y: jax.Array, window: Window) -> jax.
     none, others = ((0, 0),) * first, window.padding[first:]
 
     def chunk(x: jax.Array, y: jax.Array) -> jax.Array:
-        x = pad(x, replace(window, padding=(*none, *others)))  # [images, *input of the first axes, *padded, c]
+        x = pad(in_runs(x), replace(window, padding=(*none, *others)))
         for axis in reversed(range(first, axes)):
-            x = side_by_side(shifted(x, window, axis, axis + 1))
-        y = lax.pad(y, jnp.zeros((), y.dtype), padding_of_outputs(window, first))
+            x = side_by_side(shifted(x, window, axis, axis + 1), -2)
+        y = lax.pad(in_runs(y), jnp.zeros((), y.dtype), padding_of_outputs(window, first))
         for axis in reversed(range(first)):
             d, n, reach = window.dilation[axis], window.input[axis], window.span[axis] - 1
             starts = [reach - d * t for t in range(window.size[axis])]
-            y = side_by_side([lax.slice_in_dim(y, start, start + n, axis=axis + 1) for start in starts])
-        return over_positions(x, y, g)  # [t c, f k], over [images, *input of the first axes, *output of the others]
+            y = side_by_side([lax.slice_in_dim(y, start, start + n, axis=axis + 1) for start in starts], -2)
+        x, y = (a.reshape(*a.shape[:-2], -1) for a in (x, y))  # [images, *input of the first axes, *output, numbers]
+        return over_positions(x, y, g)  # [t c, f k]
 
     total = summed_late(of_groups(chunk, g), images_per_chunk(y, g * (of_x + of_y)), x, y, (g, of_x, of_y))
     total = total.reshape(g, *window.size[first:], c, *window.size[:first], k)
@@ -136,9 +137,9 @@ def crossed(c: int, k: int, window: Window, first: int) -> tuple[int, int]:
 
 
 def padding_of_outputs(window: Window, first: int) -> list[tuple[int, int, int]]:
-    """So that every input of the first axes meets as many rows of y as there are taps."""
+    """Of y in runs, so that every input of the first axes meets as many rows of y as there are taps."""
     reach = [(s - 1 - low, s - 1 - high, 0) for s, (low, high) in zip(window.span, window.padding, strict=True)]
-    return [(0, 0, 0), *reach[:first], *((0, 0, 0),) * (len(reach) - first + 1)]
+    return [(0, 0, 0), *reach[:first], *((0, 0, 0),) * (len(reach) - first + 2)]
 
 
 def over_positions(a: jax.Array, b: jax.Array, g: int = 1) -> jax.Array:

@@ -4,6 +4,7 @@
     shifted(x)[t][.., o, ..]   = x[.., s o + d t, ..]      one axis of it, for each of its taps
     nearest(x, at)[n, *at, c]                            at any positions, the edge for those outside
     side_by_side(taps)[n, o, (t, c)]                     several of them as the channels of one
+    in_runs(x)[n, i, run, 8]                             channels as XLA copies them fast
 
 XLA fuses all of them into what surrounds them. The way back, from inputs to outputs, is in moves.py.
 """
@@ -28,8 +29,9 @@ def taps(window: Window) -> list[Sizes]:
 
 
 def pad(x: jax.Array, window: Window, value: Any = 0) -> jax.Array:
-    """x[n, *input, c] with the window's padding; a negative padding crops."""
-    return lax.pad(x, jnp.asarray(value, x.dtype), ((0, 0, 0), *((*p, 0) for p in window.padding), (0, 0, 0)))
+    """x[n, *input, ..] with the window's padding; a negative padding crops."""
+    spatial, others = [(*p, 0) for p in window.padding], [(0, 0, 0)] * (x.ndim - 1 - len(window.padding))
+    return lax.pad(x, jnp.asarray(value, x.dtype), ((0, 0, 0), *spatial, *others))
 
 
 def crop(x: jax.Array, padding: Sequence[tuple[int, int]]) -> jax.Array:
@@ -63,14 +65,20 @@ def nearest(x: jax.Array, *at: np.ndarray) -> jax.Array:
     return lax.gather(x, index, numbers, (*first, *(1 for _ in at), *last), mode="clip")
 
 
-def side_by_side(parts: Sequence[jax.Array] | jax.Array) -> jax.Array:
-    """parts[p][.., c] as one array [.., (p, c)].
+def side_by_side(parts: Sequence[jax.Array] | jax.Array, axis: int = -1) -> jax.Array:
+    """parts[p][.., c] as one array [.., (p, c)]; or with runs of channels, along axis -2.
 
-    Stacked before the last axis and not joined in it: a join of last axes is a pass of its own over numbers written
-    down before, from jaxlib 0.12.0 on (kernel gradients of few channels then take 1.2 to 1.5 times as long). Stacked in
-    runs of 8: those LLVM copies as vectors; 16 to 96 numbers it copies one by one, in code that compiles three times as
-    long.
+    Stacked before that axis and not joined in it: a join of last axes is a pass of its own over numbers written down
+    before, from jaxlib 0.12.0 on (kernel gradients of few channels then take 1.2 to 1.5 times as long).
     """
-    run = 8 if parts[0].shape[-1] % 8 == 0 else parts[0].shape[-1]
-    stacked = jnp.stack(jax.tree.map(lambda part: part.reshape(*part.shape[:-1], -1, run), parts), -3)
-    return stacked.reshape(*stacked.shape[:-3], -1)  # [.., (p, run, number)]
+    stacked = jnp.stack(parts, axis - 1)
+    return stacked.reshape(*stacked.shape[: axis - 1], -1, *stacked.shape[stacked.ndim + axis + 1 :])
+
+
+def in_runs(a: jax.Array) -> jax.Array:
+    """a[.., c] as [.., runs, 8], or as one run where 8 does not divide c.
+
+    Runs of 8 LLVM copies as vectors; 16 to 96 numbers it copies one by one, in code that compiles three times as long.
+    """
+    c = a.shape[-1]
+    return a.reshape(*a.shape[:-1], -1, 8 if c % 8 == 0 else c)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.lowering.taps import side_by_side
+from jaxcnn.lowering.taps import in_runs, side_by_side
 from tests.ops.checks import integers
 
 
@@ -17,7 +17,13 @@ def test_channels_stand_in_the_order_of_the_parts(given, c):
     np.testing.assert_array_equal(joined, np.concatenate(parts, -1))
 
 
-@pytest.mark.parametrize(("c", "run"), [(64, 8), (8, 8), (12, 12), (3, 3)])
-def test_channels_are_copied_in_runs_of_eight_or_as_they_are(c, run):
-    program = jax.make_jaxpr(lambda x: side_by_side([x, x]))(jnp.ones((4, c)))
-    assert program.eqns[-1].invars[0].aval.shape == (4, 2, c // run, run)
+def test_runs_of_channels_stand_in_the_order_of_the_parts():
+    parts = [integers(2, 3, 16) for _ in range(3)]
+    joined = jax.jit(lambda *parts: side_by_side([in_runs(part) for part in parts], -2))(*map(jnp.asarray, parts))
+    assert joined.shape == (2, 3, 6, 8)
+    np.testing.assert_array_equal(joined.reshape(2, 3, -1), np.concatenate(parts, -1))
+
+
+@pytest.mark.parametrize(("c", "runs"), [(64, (8, 8)), (8, (1, 8)), (12, (1, 12)), (3, (1, 3))])
+def test_runs_are_of_eight_channels_or_of_all(c, runs):
+    assert in_runs(jnp.ones((4, c))).shape == (4, *runs)
