@@ -182,7 +182,7 @@ def disturbed(results: Results) -> str:
     shares = [share for record in results["rows"].values() for share in record["others"]]
     worst = max(shares, default=0.0)
     warning = " These numbers are not to be quoted: measure again on an idle machine." if worst > IDLE_ENOUGH else ""
-    return f"Other programs took up to {worst:.0%} of the machine while a row was measured.{warning}"
+    return f"Other programs, and this machine's host, took up to {worst:.0%} of it while a row was measured.{warning}"
 
 
 def repeatable(results: Results) -> str:

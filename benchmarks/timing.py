@@ -68,7 +68,8 @@ def pause() -> None:
 
 @contextmanager
 def others() -> Iterator[list[float]]:
-    """The share of all processor time that other programs take meanwhile: [] where it cannot be known.
+    """The share of all processor time that other programs take meanwhile, and a virtual machine's host: [] where it
+    cannot be known.
 
     Above a few percent, quartiles lie far apart and ratios are not to be trusted.
     """
@@ -82,9 +83,9 @@ def others() -> Iterator[list[float]]:
 
 
 def busy_seconds() -> float | None:
-    """Processor time that all programs have taken since the machine started, where Linux tells it."""
+    """Processor time that was taken since the machine started, by any program or by a host, where Linux tells it."""
     try:
-        user, nice, system = Path("/proc/stat").read_text().split(maxsplit=4)[1:4]
+        user, nice, system, *_, stolen = map(int, Path("/proc/stat").read_text().split(maxsplit=9)[1:9])
     except OSError:
         return None
-    return (int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK")
+    return (user + nice + system + stolen) / os.sysconf("SC_CLK_TCK")
