@@ -24,6 +24,7 @@ from jax import lax
 
 from jaxcnn.lowering import xla
 from jaxcnn.lowering.chunks import images_within, mapped
+from jaxcnn.lowering.mesh import is_spread
 from jaxcnn.lowering.precision import accumulator
 from jaxcnn.lowering.taps import pad, side_by_side
 from jaxcnn.lowering.window import Window
@@ -66,9 +67,10 @@ def outputs_per_block(k: int) -> int:
 def outputs_per_kernel_block(c: int, k: int, window: Window) -> int:
     """Of a kernel gradient: as many as fill its blocks, and the fewer the more channels there are.
 
-    3 to 4 channels at 28x28, 3x3: 1.0 ms one by one, 0.8 by two, 0.9 by four; 6 to 16: 3.6, 4.8, 5.9.
+    3 to 4 channels at 28x28, 3x3: 1.0 ms one by one, 0.8 by two, 0.9 by four; 6 to 16: 3.6, 4.8, 5.9. One on several
+    devices, which would send each other the matrix, not the smaller kernel.
     """
-    most = 4 if c * k <= 4 else 2 if c * k <= 64 else 1
+    most = 1 if is_spread() or c * k > 64 else 4 if c * k <= 4 else 2
     return next(block for block in (4, 2, 1) if block <= most and window.output[-1] % block == 0)
 
 

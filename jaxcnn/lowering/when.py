@@ -127,7 +127,7 @@ def is_pointwise(c: int, k: int, window: Window) -> bool:
 
 
 def is_thin(c: int, k: int, window: Window) -> bool:
-    """Too few channels for a product of columns; with a large window of columns that are long."""
+    """Few channels: up to 8 of y, or 16 where columns would be long."""
     return window.groups == 1 and c < 8 and k <= (8 if c * prod(window.size) < 125 else 16) and len(window.size) < 3
 
 

@@ -40,6 +40,11 @@ def test_blocks_of_a_kernel_gradient_are_full(c, k, length, outputs):
     assert toeplitz.outputs_per_kernel_block(c, k, window("conv", (length,), (3,), padding="SAME")) == outputs
 
 
+def test_devices_send_each_other_the_kernel_and_not_its_matrix(monkeypatch):
+    monkeypatch.setattr(toeplitz, "is_spread", lambda: True)
+    assert toeplitz.outputs_per_kernel_block(1, 4, window("conv", (24,), (3,), padding="SAME")) == 1
+
+
 @pytest.mark.parametrize("block", [1, 2, 4])
 @pytest.mark.parametrize("name", BLOCKED)
 def test_a_kernel_gradient_by_blocks_equals_the_oracle(monkeypatch, name, block):
