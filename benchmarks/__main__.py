@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,10 +14,12 @@ import tyro
 from rich.console import Console
 
 from benchmarks import growth, picture, report, store
-from benchmarks.measure import is_installed, record
+from benchmarks.measure import Record, is_installed, record
 from benchmarks.rows import Row, matching
+from benchmarks.timing import ENOUGH_FOR_OTHERS
 
 WIDTH = 160
+MOST_ATTEMPTS = 3  # to measure a row that others disturb
 
 
 @dataclass(frozen=True)
@@ -69,15 +72,27 @@ def main(options: Options) -> int:
 
 
 def run(console: Console, options: Options, chosen: Sequence[Row], path: Path, results: store.Results) -> None:
-    """Measure row after row; each is on disk before the next begins."""
+    """Measure row after row, and again where others took too much; each is on disk before the next begins."""
     torch = options.torch and is_installed()
     if options.torch and not torch:
         console.print("PyTorch is not installed, or JAX does not run on the CPU: PyTorch's column stays empty.")
     for row in chosen:
         console.print(row.name, highlight=False)
-        found = record(row, budget=options.budget, dtype=options.dtype, scan=options.scan, torch=torch)
-        store.add(results, row.name, found)
+        measured = partial(record, row, budget=options.budget, dtype=options.dtype, scan=options.scan, torch=torch)
+        store.add(results, row.name, quietest(measured))
         store.save(path, results)
+
+
+def quietest(measured: Callable[[], Record]) -> Record:
+    """The first record of a time in which others took little, or of a few the one in which they took least."""
+
+    def taken(found: Record) -> float:
+        return max(found["others"], default=0.0)
+
+    found = [measured()]
+    while taken(found[-1]) > ENOUGH_FOR_OTHERS and len(found) < MOST_ATTEMPTS:
+        found.append(measured())
+    return min(found, key=taken)
 
 
 def show(console: Console, results: store.Results) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from benchmarks.timing import ENOUGH_FOR_OTHERS
+
 Record = dict[str, Any]
 Results = dict[str, Any]
 Line = tuple[str, ...]
@@ -34,7 +36,6 @@ SUMMARY_COLUMNS = (
 )
 GROWTH_COLUMNS = ("what grows", "from, to", "ms", "exponent")
 NONE = "-"
-IDLE_ENOUGH = 0.05
 LEGEND = (
     "Forward and backward (steps: and update) in milliseconds: median ± half the distance between the quartiles. "
     "`hand` is this project, `jax.grad` the same layers in plain JAX; PyTorch runs eagerly, in the faster of its "
@@ -181,7 +182,9 @@ def disturbed(results: Results) -> str:
     """How much of the machine others took at worst."""
     shares = [share for record in results["rows"].values() for share in record["others"]]
     worst = max(shares, default=0.0)
-    warning = " These numbers are not to be quoted: measure again on an idle machine." if worst > IDLE_ENOUGH else ""
+    warning = (
+        " These numbers are not to be quoted: measure again on an idle machine." if worst > ENOUGH_FOR_OTHERS else ""
+    )
     return f"Other programs, and this machine's host, took up to {worst:.0%} of it while a row was measured.{warning}"
 
 

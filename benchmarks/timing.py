@@ -19,6 +19,7 @@ Run = Callable[[], object]
 FEWEST, MOST = 3, 200  # turns
 COUNTED = 3  # calls of a turn
 IDLE = 0.3  # seconds until another library's idle threads stop spinning
+ENOUGH_FOR_OTHERS = 0.05  # of the processor time; with more, numbers are not to be quoted
 
 
 class Timing(NamedTuple):
@@ -71,7 +72,7 @@ def others() -> Iterator[list[float]]:
     """The share of all processor time that other programs take meanwhile, and a virtual machine's host: [] where it
     cannot be known.
 
-    Above a few percent, quartiles lie far apart and ratios are not to be trusted.
+    Above ENOUGH_FOR_OTHERS quartiles lie far apart and ratios are not to be trusted.
     """
     found: list[float] = []
     before = busy_seconds(), time.process_time(), time.perf_counter()

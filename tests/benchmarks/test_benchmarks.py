@@ -72,6 +72,22 @@ def test_a_record_is_plain_numbers_and_can_be_reported(tmp_path):
     assert [text.get_text() for text in picture.ratios(results).get_yticklabels()] == ["small layer"]
 
 
+@pytest.mark.parametrize(
+    ("taken", "kept", "attempts"),
+    [
+        pytest.param([[0.02], [0.0]], 0, 1, id="idle"),
+        pytest.param([[0.3], [0.05], [0.0]], 1, 2, id="disturbed-once"),
+        pytest.param([[0.3], [0.2], [0.25], [0.0]], 1, 3, id="disturbed-always"),
+        pytest.param([[], [0.0]], 0, 1, id="not-known"),
+    ],
+)
+def test_a_row_that_others_disturb_is_measured_again(taken, kept, attempts):
+    records = [{"others": others} for others in taken]
+    rest = iter(records)
+    assert program.quietest(lambda: next(rest)) is records[kept]
+    assert list(rest) == records[attempts:]
+
+
 def test_results_are_added_to_and_kept_in_order(tmp_path):
     path, (first, second) = tmp_path / "cpu.json", (row.name for row in rows.ROWS[:2])
     results = store.load(path)
