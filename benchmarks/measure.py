@@ -31,15 +31,15 @@ def record(row: Row, *, budget: float, dtype: str = "float32", scan: bool = Fals
         (`is_repeatable`), and what share of the machine `others` took.
     """
     given = problem(row, dtype)
-    programs = outside(row, given, budget)
-    runs: dict[str, Run] = {name: program.run for name, program in programs.items()}
-    if scan and row.scan != "none":
-        runs["hand_scan"] = inside(row, given, "hand", HAND_TURNS).run
-    theirs = pytorch(row, given) if torch and dtype == "float32" else {}
     with others() as disturbance:
+        programs = outside(row, given, budget)
+        runs: dict[str, Run] = {name: program.run for name, program in programs.items()}
+        if scan and row.scan != "none":
+            runs["hand_scan"] = inside(row, given, "hand", HAND_TURNS).run
+        theirs = pytorch(row, given) if torch and dtype == "float32" else {}
         times = {name: timing(took, turns(name)) for name, took in in_rounds(runs, theirs, budget).items()}
-    if scan and row.scan == "both":
-        times["auto_scan"] = alone(inside(row, given, "auto", AUTO_TURNS).run, budget)
+        if scan and row.scan == "both":
+            times["auto_scan"] = alone(inside(row, given, "auto", AUTO_TURNS).run, budget)
     return {
         "group": row.group,
         "date": date.today().isoformat(),
