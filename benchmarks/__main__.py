@@ -17,6 +17,7 @@ from benchmarks import growth, picture, report, store
 from benchmarks.measure import Record, is_installed, record
 from benchmarks.rows import Row, matching
 from benchmarks.timing import ENOUGH_FOR_OTHERS
+from jaxcnn.errors import UserError
 
 WIDTH = 160
 MOST_ATTEMPTS = 3  # to measure a row that others disturb
@@ -48,6 +49,15 @@ class Options:
 
 
 def main(options: Options) -> int:
+    """Measure, print and write; exit code 2 and a sentence for what cannot be measured, or not into that folder."""
+    try:
+        return benchmark(options)
+    except UserError as error:
+        print(f"python -m benchmarks: {error}", file=sys.stderr)
+        return 2
+
+
+def benchmark(options: Options) -> int:
     console = Console()
     chosen = matching(options.rows)
     if options.show:

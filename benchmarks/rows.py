@@ -16,6 +16,7 @@ from typing import Any
 
 from benchmarks import models
 from jaxcnn import networks
+from jaxcnn.errors import UserError
 from jaxcnn.networks import Network
 from jaxcnn.networks.network import Shape
 
@@ -126,5 +127,5 @@ def matching(pattern: str, rows: Sequence[Row] = ROWS) -> list[Row]:
     wanted = f"*{pattern}*".lower()
     found = [row for row in rows if fnmatch(row.name.lower(), wanted) or fnmatch(row.group.lower(), wanted)]
     if not found:
-        raise ValueError(f"rows: no row or group fits {pattern!r}; --list shows all")
+        raise UserError(f"rows: no row or group fits {pattern!r}; --list shows all")
     return found

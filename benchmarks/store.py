@@ -12,6 +12,7 @@ from typing import Any
 import jax
 
 from benchmarks.rows import ROWS
+from jaxcnn.errors import UserError
 
 Results = dict[str, Any]  # "environment", "rows" (by name), "growth" (by series)
 
@@ -67,7 +68,7 @@ def load(path: Path) -> Results:
         if here.get(name) != value
     ]
     if other:
-        raise ValueError(f"{path} was measured with {', '.join(other)}; choose another folder with --out")
+        raise UserError(f"{path} was measured with {', '.join(other)}; choose another folder with --out")
     return results
 
 

@@ -139,6 +139,6 @@ def test_the_residual_network_has_fourteen_layers():
     assert len([path for path in kernels if "shortcut" not in path]) == 14
 
 
-def test_an_unknown_row_is_named():
-    with pytest.raises(ValueError, match="no row or group fits 'nothing'"):
-        rows.matching("nothing")
+def test_an_unknown_row_is_named_in_one_sentence(capsys):
+    assert program.main(program.Options(rows="nothing")) == 2
+    assert capsys.readouterr().err == "python -m benchmarks: rows: no row or group fits 'nothing'; --list shows all\n"
