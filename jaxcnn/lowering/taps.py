@@ -78,7 +78,7 @@ def side_by_side(parts: Sequence[jax.Array] | jax.Array, axis: int = -1) -> jax.
 def in_runs(a: jax.Array) -> jax.Array:
     """a[.., c] as [.., runs, 8], or as one run where 8 does not divide c.
 
-    Runs of 8 LLVM copies as vectors; 16 to 96 numbers it copies one by one, in code that compiles three times as long.
+    Runs of 8 LLVM copies as vectors; 16 to 96 numbers one by one, in code that compiles up to three times as long.
     """
     c = a.shape[-1]
     return a.reshape(*a.shape[:-1], -1, 8 if c % 8 == 0 else c)

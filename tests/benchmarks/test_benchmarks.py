@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 
 import jax
 import numpy as np
 import pytest
 
 import benchmarks.__main__ as program
-from benchmarks import contenders, growth, measure, models, picture, report, rows, store
+from benchmarks import contenders, growth, measure, models, picture, report, rows, store, timing
 from benchmarks.timing import take_turns
 from jaxcnn import networks, ops
 
@@ -86,6 +87,13 @@ def test_a_row_that_others_disturb_is_measured_again(taken, kept, attempts):
     rest = iter(records)
     assert program.quietest(lambda: next(rest)) is records[kept]
     assert list(rest) == records[attempts:]
+
+
+def test_what_the_host_takes_counts_as_taken(tmp_path, monkeypatch):
+    """/proc/stat: user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice, in ticks."""
+    (tmp_path / "stat").write_text("cpu  700 20 80 9000 50 0 5 200 3 1\ncpu0 1 1 1 1 1 1 1 1 1 1\n")
+    monkeypatch.setattr(timing, "Path", lambda name: tmp_path / name.removeprefix("/proc/"))
+    assert timing.busy_seconds() == 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def test_results_are_added_to_and_kept_in_order(tmp_path):
