@@ -36,9 +36,12 @@ def draw_shifts(values: np.ndarray, ax: Axes, *, title: str = "", top: float | N
     """One relative error per shift, [dy, dx] around the middle, as a heat map up to `top` (None: the largest)."""
     reach = values.shape[0] // 2
     extent = (-reach - 0.5, reach + 0.5, reach + 0.5, -reach - 0.5)
-    drawn = ax.imshow(values, cmap="magma_r", extent=extent, vmin=0, vmax=top)
-    ax.figure.colorbar(drawn, ax=ax, shrink=0.7, label="relative error")
-    ax.set_title(title, fontsize=9)
-    steps = range(-reach, reach + 1)
-    ax.set(xlabel="right (pixels)", ylabel="down (pixels)", xticks=steps, yticks=steps)
+    ax.imshow(values, cmap="magma_r", extent=extent, vmin=0, vmax=top)
+    steps = range(-reach, reach + 1, max(reach, 1))
+    ax.set(title=title, xlabel="right (pixels)", ylabel="down (pixels)", xticks=steps, yticks=steps)
     return ax
+
+
+def colour_of_errors(axes: Sequence[Axes]) -> None:
+    """One bar of colours beside several maps of `draw_shifts` that share their `top`."""
+    axes[0].figure.colorbar(axes[0].images[0], ax=axes, shrink=0.8, label="relative error")

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from analysis.linear_maps import equivariance_errors, invariance_errors
-from analysis.linear_maps.pictures import draw_shifts
+from analysis.linear_maps.pictures import colour_of_errors, draw_shifts
 from analysis.worked_examples.pictures import table
 from analysis.worked_examples.studies import softmax
 from jaxcnn import networks
@@ -47,11 +47,11 @@ CAUSES: dict[str, Network] = {
 
 def translation_causes(figure: Figure) -> None:
     """S3.21: a blob in the middle of an image and away from its border; what of a layer breaks equivariance."""
-    figure.set_size_inches(13, 5)
+    figure.set_size_inches(12, 5.2)
     y, x = np.mgrid[:16, :16] - 7.5
     inside = np.exp(-(x**2 + 2 * y**2 + x * y) / 6) * (np.maximum(abs(x), abs(y)) < 4)
     everywhere = 1 + np.sin(x) * np.cos(1.3 * y)
-    axes = figure.subplots(2, len(CAUSES))
+    axes = figure.subplots(2, len(CAUSES), sharex=True, sharey=True)
     for row, picture, what in zip(
         axes, (inside, everywhere), ("object on black", "pattern to the border"), strict=True
     ):
@@ -59,7 +59,11 @@ def translation_causes(figure: Figure) -> None:
         for ax, (name, network) in zip(row, CAUSES.items(), strict=True):
             params = network.init(jax.random.key(0), (16, 16, 1))
             found = list(equivariance_errors(network, params, images, SHIFTS).values())[-1]
-            draw_shifts(found.reshape(2 * REACH + 1, -1), ax, title=f"{name}\n{what}", top=0.8)
+            draw_shifts(found.reshape(2 * REACH + 1, -1), ax, title=name, top=0.8).label_outer()
+        row[0].set_ylabel(f"{what}\ndown (pixels)")
+    for ax in axes[1]:
+        ax.set_title("")
+    colour_of_errors(axes.ravel())
 
 
 def shift_maps(figure: Figure, network: Network, params: Any, x: jax.Array, state: Any = None) -> None:
@@ -73,7 +77,7 @@ def shift_maps(figure: Figure, network: Network, params: Any, x: jax.Array, stat
         errors(network, params, x, SHIFTS, state=state) for errors in (equivariance_errors, invariance_errors)
     ]
     paths = list(found[1])
-    figure.set_size_inches(1 + 2.3 * len(paths), 4.8)
+    figure.set_size_inches(2 + 2.1 * len(paths), 5.2)
     axes = figure.subplots(2, len(paths), squeeze=False)
     for row, errors, word in zip(axes, found, ("equivariance", "invariance"), strict=True):
         for ax, path in zip(row, paths, strict=True):
@@ -81,6 +85,7 @@ def shift_maps(figure: Figure, network: Network, params: Any, x: jax.Array, stat
                 draw_shifts(errors[path].reshape(2 * REACH + 1, -1), ax, title=f"{path}: {word}", top=1.0)
             else:
                 ax.remove()  # a vector has no translation
+    colour_of_errors([ax for ax in axes.ravel() if ax.images])
 
 
 def trained_network(figure: Figure) -> None:

@@ -1,5 +1,6 @@
-"""The kernel gradient as matrix products.
+"""Contractions as matrix products: that of a single tap, and kernel gradients.
 
+    one tap      y[(n, o), k] = x w                                        x[(n, o), c] and w[c, k] as they are
     by taps      w[t] = x_t y, one product per tap                         x_t[c, (n, o)]: the inputs that tap t meets
     by columns   w[(t, c), k] = sum over chunks of X y                     X[(t, c), (n, o)]: all x_t, one on the other
     short ones   w[(t, c), k] = sum over pieces of X y                     X[(t, c), o] of a few rows of one image
@@ -41,6 +42,11 @@ WORK = 2**23  # multiplications of it, at least: of 48 x 48 numbers, batches are
 RESULTS = 2**20  # numbers of a batch's results, at most: products of many numbers are shared among threads anyway
 
 
+def correlate_of_one_tap(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
+    """y[n, o, k] = sum over c of x[n, o, c] w[c, k], for one group: every output meets the input at its place."""
+    return contract(x, kernel.reshape(kernel.shape[-2:]), axes=(x.ndim - 1, 0))  # [n, *output, k]
+
+
 def correlate_kernel_by_taps(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
     """w[t, c, k] = sum over n, o of x[n, s o + d t - low, c] y[n, o, k], for any number of groups."""
     padded, g = pad(x, window), window.groups
@@ -78,7 +84,7 @@ def correlate_kernel_by_columns(x: jax.Array, y: jax.Array, window: Window) -> j
             x = jnp.concatenate(shifted(x, window, axis, axis + 3), 1)
         return sum_of_products(x.reshape(len(x), width, -1), y.reshape(len(x), -1, k), (1, 0))  # [t c, k]
 
-    total = summed_late(of_groups(chunk, g), images_per_chunk(y, g * width), x, y, (g, width, k))
+    total = summed_late(of_groups(by_halves(chunk), g), images_per_chunk(y, g * width), x, y, (g, width, k))
     return side_by_side(total.reshape(g, *window.size, c, k))
 
 
@@ -165,6 +171,20 @@ def near(n: int, most: int) -> int:
     """The largest divisor of n up to `most`, or n where none is half of that."""
     divisor = images_within(n, most)
     return divisor if 2 * divisor >= most else n
+
+
+def by_halves(chunk: Sum) -> Sum:
+    """The same sum, in two that wait for nothing of each other: while one is built, the other is multiplied.
+
+    3x3, stride 2, 32 to 64 at 32x32: 6.3 ms instead of 8.2, and of numbers that are built at once half (7 and 7 ms with
+    jaxlib 0.12.0). Crossed, where less is built, it gains nothing and takes longer to compile.
+    """
+
+    def halves(x: jax.Array, y: jax.Array) -> jax.Array:
+        half, rest = divmod(len(x), 2)
+        return chunk(x, y) if rest else chunk(x[:half], y[:half]) + chunk(x[half:], y[half:])
+
+    return halves
 
 
 def of_groups(chunk: Sum, g: int) -> Sum:

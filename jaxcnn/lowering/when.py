@@ -126,6 +126,12 @@ def is_pointwise(c: int, k: int, window: Window) -> bool:
     return window.groups == 1 and prod(window.size) == 1
 
 
+def is_product(c: int, k: int, window: Window) -> bool:
+    """One tap for every input; of a signal XLA makes the product by itself, and of 3, 5, .. channels a slow one."""
+    is_plain = set(window.stride) == {1} and not any(map(any, window.padding)) and len(window.size) > 1
+    return is_pointwise(c, k, window) and is_plain and (c <= 2 or c % 4 == 0 or c > 16)
+
+
 def is_thin(c: int, k: int, window: Window) -> bool:
     """Few channels: up to 8 of y, or 16 where columns would be long."""
     return window.groups == 1 and c < 8 and k <= (8 if c * prod(window.size) < 125 else 16) and len(window.size) < 3

@@ -53,8 +53,10 @@ ROWS = {
 
 
 CASES = [case for case in product(NAMES, (1, 2, 4), CHANNELS) if case[2][0] % case[1] == 0]
-CASES += [("2d-large-kernel", 1, (240, 256)), ("3d-planes", 1, (32, 8))]
+CASES += [("2d-large-kernel", 1, (240, 256)), ("3d-planes", 1, (32, 8)), ("2d-1x1", 1, (4, 8)), ("3d-1x1", 1, (20, 3))]
 MORE = {
+    "2d-1x1": ((5, 6), (1, 1), {"dilation": [2, 1]}),
+    "3d-1x1": ((3, 2, 4), (1, 1, 1), {}),
     "2d-large-kernel": ((7, 3), (3, 3), {"padding": [(1, 1), (0, 1)], "stride": [1, 2]}),
     "3d-planes": ((6, 5, 6), (4, 3, 2), {"padding": [(3, -1), (1, 1), (0, 0)], "dilation": [2, 1, 1]}),
 }
@@ -168,15 +170,16 @@ def test_chunks_of_any_size_give_the_same_sum(monkeypatch, form, g, images):
 @pytest.mark.parametrize("g", [1, 2])
 @pytest.mark.parametrize("form", [gemm.correlate_kernel_by_columns, gemm.correlate_kernel_crossed])
 def test_a_batch_of_products_gives_the_same_sum(monkeypatch, form, g):
-    """One for each group, and for each image by columns, or each position where these are crossed."""
+    """One for each group, and for each image by columns, in two halves, or each position where these are crossed."""
     monkeypatch.setattr(gemm, "PART", 1)
     monkeypatch.setattr(gemm, "WORK", 1)
     x, y, where, want = contraction("correlate_kernel", "2d-rows-dilated", g)
     run, pair = partial(form, window=where), (np.float32(x), np.float32(y))
     np.testing.assert_array_equal(quick_jit(run)(*pair), want)
-    (product,) = [eqn for eqn in jax.make_jaxpr(run)(*pair).eqns if eqn.primitive.name == "dot_general"]
-    parts = len(x) if form is gemm.correlate_kernel_by_columns else len(x) * where.input[0] * where.output[1]
-    assert np.prod(product.outvars[0].aval.shape[:-2]) == g * parts
+    products = [eqn for eqn in jax.make_jaxpr(run)(*pair).eqns if eqn.primitive.name == "dot_general"]
+    by_columns = form is gemm.correlate_kernel_by_columns
+    parts = [g * len(x) // 2] * 2 if by_columns else [g * len(x) * where.input[0] * where.output[1]]
+    assert [np.prod(product.outvars[0].aval.shape[:-2]) for product in products] == parts
 
 
 @pytest.mark.parametrize(

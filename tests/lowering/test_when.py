@@ -56,6 +56,26 @@ def test_large_kernels_are_given_a_row_more(rows, size, c, k, form):
 
 
 @pytest.mark.parametrize(
+    ("input", "c", "settings", "is_chosen"),
+    [
+        pytest.param((16, 16), 128, {}, True, id="image"),
+        pytest.param((8, 8, 8), 4, {}, True, id="volume"),
+        pytest.param((16, 16), 1, {}, True, id="one-channel"),
+        pytest.param((16, 16), 17, {}, True, id="odd-and-many"),
+        pytest.param((16, 16), 3, {}, False, id="odd-and-few"),
+        pytest.param((1024,), 128, {}, False, id="signal"),
+        pytest.param((16, 16), 128, {"stride": 2}, False, id="stride"),
+        pytest.param((16, 16), 128, {"padding": 1}, False, id="padding"),
+        pytest.param((16, 16), 128, {"groups": 2}, False, id="groups"),
+    ],
+)
+def test_one_tap_is_a_product(input, c, settings, is_chosen):
+    where = window("conv", input, (1,) * len(input), **settings)
+    form = convolution.choose(convolution.CORRELATE["cpu"], c, 32, where)
+    assert (form is gemm.correlate_of_one_tap) == is_chosen
+
+
+@pytest.mark.parametrize(
     ("c", "k", "stride", "form"),
     [
         pytest.param(16, 8, 1, convolution.correlate_by_outputs, id="few-outputs"),

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from analysis.linear_maps.pictures import draw_counts, draw_matrix, draw_shifts
+from analysis.linear_maps.pictures import colour_of_errors, draw_counts, draw_matrix, draw_shifts
 
 
 def test_a_matrix_has_its_numbers_written_in() -> None:
@@ -26,3 +26,11 @@ def test_shifts_are_centred_on_none() -> None:
     ax = draw_shifts(np.zeros((5, 5)), Figure().subplots(), title="conv")
     assert tuple(ax.images[0].get_extent()) == (-2.5, 2.5, 2.5, -2.5)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("right (pixels)", "down (pixels)")
+
+
+def test_maps_of_shifts_share_one_bar_of_colours() -> None:
+    figure = Figure()
+    axes = [draw_shifts(np.full((3, 3), 0.5), ax, top=1.0) for ax in figure.subplots(1, 2)]
+    colour_of_errors(axes)
+    (bar,) = (ax for ax in figure.axes if ax not in axes)
+    assert (bar.get_ylabel(), bar.get_ylim()) == ("relative error", (0.0, 1.0))
