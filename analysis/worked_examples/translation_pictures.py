@@ -85,6 +85,8 @@ def shift_maps(figure: Figure, network: Network, params: Any, x: jax.Array, stat
                 draw_shifts(errors[path].reshape(2 * REACH + 1, -1), ax, title=f"{path}: {word}", top=1.0)
             else:
                 ax.remove()  # a vector has no translation
+        for ax in row[1:]:
+            ax.set_ylabel("")
     colour_of_errors([ax for ax in axes.ravel() if ax.images])
 
 
