@@ -143,23 +143,23 @@ def suits_crossing(c: int, k: int, window: Window) -> bool:
     if is_larger or window.stride[0] > 1 or not suits_columns(c, k, window):
         return False
     c, k, of_plane = c // window.groups, k // window.groups, c // window.groups * prod(window.size[:-2])
-    is_less = k <= max(c, min(2 * c, 32)) or crossed(c, k, window) < columns(c, k, window)
+    is_less = k <= max(c, min(2 * c, 32)) or built_crossed(c, k, window) < built_by_columns(c, k, window)
     return of_plane >= 8 and is_less
 
 
-def crossed(c: int, k: int, window: Window) -> int:
+def built_crossed(c: int, k: int, window: Window) -> int:
     """Numbers that are laid side by side for each output position, crossed."""
     return sum(gemm.crossed(c, k, window, gemm.first_axes(c, k, window)))
 
 
-def columns(c: int, k: int, window: Window) -> int:
+def built_by_columns(c: int, k: int, window: Window) -> int:
     """The same by columns, and those of y."""
     return prod(window.size) * c + k
 
 
 def built(c: int, k: int, window: Window) -> int:
     """The same in the way that is taken."""
-    return (crossed if suits_crossing(c, k, window) else columns)(c, k, window)
+    return (built_crossed if suits_crossing(c, k, window) else built_by_columns)(c, k, window)
 
 
 def suits_bands(c: int, k: int, window: Window) -> bool:

@@ -120,17 +120,12 @@ class ResNet(nn.Module):
 
 
 class Pair(NamedTuple):
-    """The same network twice, the shape of one example for this test, how many to take, and what they are drawn from.
-
-    The gradient jumps where rounding to float32 changes a pool's winner. VGG-11's seed is that of an image for which it
-    does not; in float64 every image would do.
-    """
+    """The same network twice, the shape of one example for this test, and how many to take."""
 
     here: Callable[[], Network]
     there: Callable[[], nn.Module]
     input_shape: tuple[int, int, int]
     batch: int = 2
-    seed: int = 0
 
 
 heavy = pytest.mark.heavy
@@ -140,18 +135,22 @@ PAIRS = {
     "resnet18-224": Pair(resnet18, ResNet, (224, 224, 3)),
     "resnet50": Pair(resnet50, lambda: ResNet((3, 4, 6, 3), 4), (64, 64, 3)),
     "alexnet": Pair(alexnet, AlexNet, (224, 224, 3)),
-    "vgg11": Pair(vgg11, VGG11, (224, 224, 3), 1, seed=1),
+    "vgg11": Pair(vgg11, VGG11, (224, 224, 3), 1),
 }
 LIGHT = ("lenet5", "resnet18")
 pairs = pytest.mark.parametrize("name", [n if n in LIGHT else pytest.param(n, marks=heavy) for n in PAIRS])
 TOLERANCES = {"float32": 1e-4, "float64": 1e-10}
 precisions = pytest.mark.parametrize(("dtype", "tolerance"), TOLERANCES.items(), ids=TOLERANCES)
+BATCHES = {
+    "float32": 5,
+    "float64": 1,
+}  # of which one must agree: where rounding turns a ReLU or a winner, gradients jump
 
 
-def twins(name: str, dtype: str) -> tuple[nn.Module, Network, dict, dict, np.ndarray, np.ndarray]:
+def twins(name: str, dtype: str, seed: int = 0) -> tuple[nn.Module, Network, dict, dict, np.ndarray, np.ndarray]:
     """The PyTorch model, this network with its weights, and a batch of images [n, h, w, c] and labels."""
     pair = PAIRS[name]
-    random = np.random.default_rng(pair.seed)
+    random = np.random.default_rng(seed)
     torch.manual_seed(0)
     model = pair.there().to(torch.float64)
     for module in model.modules():
@@ -200,20 +199,26 @@ gradients = jax.jit(jax.value_and_grad(loss, has_aux=True), static_argnames=("ne
 @pairs
 @precisions
 def test_logits_loss_and_every_gradient_are_pytorch_s(name, dtype, tolerance):
-    model, network, params, state, images, labels = twins(name, dtype)
-    (value, (logits, _)), found = gradients(params, state, images, labels, network, False)
-    their_logits = model(to_torch(images))
-    their_loss = functional.cross_entropy(their_logits, torch.from_numpy(labels))
-    their_loss.backward()
-    theirs = {key: tensor.grad for key, tensor in model.named_parameters()} | dict(model.named_buffers())
-    wanted, _ = arrays(theirs, network, images.shape[1:])
+    """The gradients of one batch of a few: a mistake is in all of them, a kink that rounding turns is not."""
+    jumps = []
+    for seed in range(BATCHES[dtype]):
+        model, network, params, state, images, labels = twins(name, dtype, seed)
+        (value, (logits, _)), found = gradients(params, state, images, labels, network, False)
+        their_logits = model(to_torch(images))
+        their_loss = functional.cross_entropy(their_logits, torch.from_numpy(labels))
+        their_loss.backward()
+        theirs = {key: tensor.grad for key, tensor in model.named_parameters()} | dict(model.named_buffers())
+        wanted, _ = arrays(theirs, network, images.shape[1:])
 
-    assert logits.dtype == dtype
-    assert set(flat(found)) == set(flat(wanted))
-    assert len(flat(found)) == len(list(model.parameters()))
-    assert far(logits, their_logits.detach().numpy()) < tolerance
-    assert far(value, their_loss.detach().numpy()) < tolerance
-    assert worst(found, wanted)[0] < tolerance, worst(found, wanted)
+        assert logits.dtype == dtype
+        assert set(flat(found)) == set(flat(wanted))
+        assert len(flat(found)) == len(list(model.parameters()))
+        assert far(logits, their_logits.detach().numpy()) < tolerance
+        assert far(value, their_loss.detach().numpy()) < tolerance
+        if worst(found, wanted)[0] < tolerance:
+            return
+        jumps.append(worst(found, wanted))
+    pytest.fail(f"no batch agrees within {tolerance}: {jumps}")
 
 
 def test_three_steps_of_sgd_move_parameters_and_running_statistics_as_in_pytorch():
