@@ -126,6 +126,11 @@ def is_pointwise(c: int, k: int, window: Window) -> bool:
     return window.groups == 1 and prod(window.size) == 1
 
 
+def is_whole(c: int, k: int, window: Window) -> bool:
+    """The window is the image."""
+    return window.groups == 1 and window.size == window.input and not any(map(any, window.padding))
+
+
 def is_product(c: int, k: int, window: Window) -> bool:
     """One tap for every input; of a signal XLA makes the product by itself, and of 3, 5, .. channels a slow one."""
     is_plain = set(window.stride) == {1} and not any(map(any, window.padding)) and len(window.size) > 1

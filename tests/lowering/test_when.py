@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from jaxcnn.lowering import convolution, gemm, xla
+from jaxcnn.lowering import convolution, gemm, whole, xla
 from jaxcnn.ops.geometry import window
 from tests.lowering.test_convolution import TABLES
 
@@ -73,6 +73,24 @@ def test_one_tap_is_a_product(input, c, settings, is_chosen):
     where = window("conv", input, (1,) * len(input), **settings)
     form = convolution.choose(convolution.CORRELATE["cpu"], c, 32, where)
     assert (form is gemm.correlate_of_one_tap) == is_chosen
+
+
+@pytest.mark.parametrize(
+    ("input", "size", "settings", "is_chosen"),
+    [
+        pytest.param((7, 7), (7, 7), {}, True, id="image"),
+        pytest.param((7, 7), (7, 7), {"stride": 2}, True, id="any-stride"),
+        pytest.param((44,), (44,), {}, True, id="signal"),
+        pytest.param((7, 7), (7, 6), {}, False, id="two-outputs"),
+        pytest.param((7, 7), (7, 7), {"padding": 1}, False, id="padding"),
+        pytest.param((7, 7), (7, 7), {"groups": 2}, False, id="groups"),
+    ],
+)
+def test_a_window_as_large_as_the_image_is_a_dense_layer(input, size, settings, is_chosen):
+    where = window("conv", input, size, **settings)
+    for table, platform in product(TABLES.values(), ("cpu", "default")):
+        form = convolution.choose(table.get(platform, table["default"]), 16, 32, where)
+        assert (form.__module__ == whole.__name__) == is_chosen
 
 
 @pytest.mark.parametrize(
