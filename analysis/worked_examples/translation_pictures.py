@@ -56,13 +56,13 @@ def translation_causes(figure: Figure) -> None:
         axes, (inside, everywhere), ("object on black", "pattern to the border"), strict=True
     ):
         images = jnp.asarray(picture, jnp.float32)[None, :, :, None]
-        for ax, (name, network) in zip(row, CAUSES.items(), strict=True):
+        for ax, network in zip(row, CAUSES.values(), strict=True):
             params = network.init(jax.random.key(0), (16, 16, 1))
             found = list(equivariance_errors(network, params, images, SHIFTS).values())[-1]
-            draw_shifts(found.reshape(2 * REACH + 1, -1), ax, title=name, top=0.8).label_outer()
+            draw_shifts(found.reshape(2 * REACH + 1, -1), ax, top=0.8).label_outer()
         row[0].set_ylabel(f"{what}\ndown (pixels)")
-    for ax in axes[1]:
-        ax.set_title("")
+    for ax, name in zip(axes[0], CAUSES, strict=True):
+        ax.set_title(name)
     colour_of_errors(axes.ravel())
 
 
