@@ -1,10 +1,12 @@
-"""Products of a few examples with a large kernel: a batch of products, each with a part of the kernel.
+"""The three products of a dense layer; a large one as a batch of products, each with a part of it.
 
-    y[n, o] = sum over i of x[n, i] w[i, o]                   the sum in parts
-    x[n, i] = sum over o of y[n, o] w[i, o]                   the inputs in parts
+    y[n, o] = sum over i of x[n, i] w[i, o]                   a few examples, a large kernel: the sum in parts
+    x[n, i] = sum over o of y[n, o] w[i, o]                   a few examples, a large kernel: the inputs in parts
+    w[i, o] = sum over n of x[n, i] y[n, o]                   thousands of examples: the sum in parts
 
-Such a product takes as long as reading the kernel does. Of a batch every thread reads its parts of the kernel as they
-lie in memory; handed the whole of it, XLA for CPU first writes it down in another order, or leaves it to one thread.
+A product of a few examples takes as long as reading the kernel does. Of a batch every thread reads its parts of the
+kernel as they lie in memory; handed the whole of it, XLA for CPU first writes it down in another order, or leaves it to
+one thread.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.lowering.mesh import is_spread
-from jaxcnn.lowering.precision import accumulator
+from jaxcnn.lowering.products import PART, contract, over_positions
 
 
 class Limits(NamedTuple):
@@ -59,6 +61,14 @@ def input_product(y: jax.Array, kernel: jax.Array) -> jax.Array:
     return lax.platform_dependent(y, kernel, cpu=in_parts, default=at_once)
 
 
+def kernel_product(x: jax.Array, y: jax.Array) -> jax.Array:
+    """x^T y, [i, o], carried in float32 at least. 16,384 examples, 128 x 10: 0.7 ms, at once 2.1; 784 x 128: 21, 24."""
+    at_once = partial(contract, axes=(0, 0))
+    if len(x) <= PART or is_spread():
+        return at_once(x, y)
+    return lax.platform_dependent(x, y, cpu=over_positions, default=at_once)
+
+
 def suits_parts(x: jax.Array, kernel: jax.Array, limits: Limits) -> bool:
     is_large = kernel.size >= limits.numbers and kernel.shape[0] % limits.parts == 0
     return is_large and len(x) <= limits.examples and not is_spread()
@@ -66,9 +76,3 @@ def suits_parts(x: jax.Array, kernel: jax.Array, limits: Limits) -> bool:
 
 def parts_of(kernel: jax.Array, limits: Limits) -> jax.Array:
     return kernel.reshape(limits.parts, -1, kernel.shape[1])  # [parts, i / parts, o]
-
-
-def contract(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Array:
-    """Sum over axis axes[0] of a and axes[1] of b, carried in float32 at least."""
-    dimensions = (((axes[0],), (axes[1],)), ((), ()))
-    return lax.dot_general(a, b, dimensions, preferred_element_type=accumulator(a.dtype))

@@ -12,15 +12,12 @@ positions in its rows: with 32 channels XLA's product is then twice as fast as b
 f1 c + f2 k numbers are built per position instead of f1 f2 c, and the product is square: the best for few channels.
 Short columns, of three channels, are hardly more than y is, and all of them are built at once; no chunk of y is copied.
 
-A chunk is a batch of products, one for each group and each part of its positions. XLA shares a single product among
-threads by how many numbers it results in, which are few here, however long its sums are; of a batch, every thread takes
-some products: 96 x 96 numbers from 69,632 positions take 13.0 ms as one product and 7.5 ms as a batch of 16.
+A chunk is a batch of products, one for each group and each part of its positions: see products.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from math import prod
 
 import jax
@@ -28,8 +25,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn.lowering.chunks import Sum, images_within, summed_late
-from jaxcnn.lowering.dense import contract
 from jaxcnn.lowering.precision import accumulator
+from jaxcnn.lowering.products import contract, near, over_positions, positions_per_product, sum_of_products
 from jaxcnn.lowering.taps import in_runs, pad, shifted, side_by_side, tap, taps
 from jaxcnn.lowering.window import Window
 
@@ -37,9 +34,6 @@ COLUMNS = 5 * 2**18  # numbers per chunk, 5 MiB of float32: few enough to stay i
 POSITIONS = 2**14  # per chunk, at most: enough for the product to reach its speed
 SHORT = 2**22  # numbers of short columns, at most: more are slower at once
 PIECE = 2**7  # positions of a product of short columns: 1024 or 8192 are slower by a third with one jaxlib or the other
-PART = 2**10  # positions of one product of a batch, about
-WORK = 2**23  # multiplications of it, at least: of 48 x 48 numbers, batches are no faster
-RESULTS = 2**20  # numbers of a batch's results, at most: products of many numbers are shared among threads anyway
 
 
 def correlate_of_one_tap(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
@@ -146,31 +140,6 @@ def padding_of_outputs(window: Window, first: int) -> list[tuple[int, int, int]]
     """Of y in runs, so that every input of the first axes meets as many rows of y as there are taps."""
     reach = [(s - 1 - low, s - 1 - high, 0) for s, (low, high) in zip(window.span, window.padding, strict=True)]
     return [(0, 0, 0), *reach[:first], *((0, 0, 0),) * (len(reach) - first + 2)]
-
-
-def over_positions(a: jax.Array, b: jax.Array, g: int = 1) -> jax.Array:
-    """sum over n, o of a[n, *o, i] b[n, *o, j]. The fewer of i and j are the rows: 32 x 128 takes half of 128 x 32."""
-    i, j = a.shape[-1], b.shape[-1]
-    p = near(a.size // i, positions_per_product(a.size // i, i * j, g))
-    a, b = a.reshape(-1, p, i), b.reshape(-1, p, j)
-    return sum_of_products(a, b, (0, 0)) if i <= j else sum_of_products(b, a, (0, 0)).T  # [i, j]
-
-
-def sum_of_products(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Array:
-    """The sum of a batch of products. A single one is no batch: 16 to 16 channels at 32x32 would take 10 ms, not 6."""
-    product = partial(contract, axes=axes)
-    return product(a[0], b[0]) if len(a) == 1 else jnp.sum(jax.vmap(product)(a, b), 0)
-
-
-def positions_per_product(positions: int, size: int, g: int) -> int:
-    """So that each of a batch of products of `size` numbers has enough to do, and their results are not too many."""
-    return max(PART, WORK // size, positions * g * size // RESULTS)
-
-
-def near(n: int, most: int) -> int:
-    """The largest divisor of n up to `most`, or n where none is half of that."""
-    divisor = images_within(n, most)
-    return divisor if 2 * divisor >= most else n
 
 
 def by_halves(chunk: Sum) -> Sum:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import jax
 
-from jaxcnn.lowering.dense import input_product, output_product
-from jaxcnn.lowering.gemm import over_positions
+from jaxcnn.lowering.dense import input_product, kernel_product, output_product
 from jaxcnn.lowering.window import Window
 
 
@@ -28,5 +27,5 @@ def correlate_input(y: jax.Array, kernel: jax.Array, window: Window) -> jax.Arra
 
 def correlate_kernel(x: jax.Array, y: jax.Array, window: Window) -> jax.Array:
     """w[*input, c, k] from x[n, *input, c] and y[n, *ones, k]."""
-    kernel = over_positions(x.reshape(len(x), -1), y.reshape(len(y), -1))  # [(i, c), k]
+    kernel = kernel_product(x.reshape(len(x), -1), y.reshape(len(y), -1))  # [(i, c), k]
     return kernel.reshape(*window.size, x.shape[-1], -1)

@@ -17,7 +17,7 @@ from typing import Any
 import jax
 from jaxtyping import Array, Float
 
-from jaxcnn.lowering.dense import contract, input_product, output_product
+from jaxcnn.lowering.dense import input_product, kernel_product, output_product
 from jaxcnn.ops.arguments import filled, floating, shape
 from jaxcnn.ops.bias import with_bias
 from jaxcnn.ops.rule import Cotangents, Result, rule
@@ -44,7 +44,7 @@ def _dense_dx_backward(kept: Any, dx: jax.Array) -> Cotangents:
 
 
 def _dense_dw(x: jax.Array, y: jax.Array) -> jax.Array:
-    return contract(x, y, (0, 0))  # [i, o]
+    return kernel_product(x, y)  # [i, o]
 
 
 def _dense_dw_backward(kept: Any, dw: jax.Array) -> Cotangents:

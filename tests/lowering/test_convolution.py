@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from jax.extend.core import Literal
 
-from jaxcnn.lowering import bands, convolution, depthwise, gemm, toeplitz, when, xla
+from jaxcnn.lowering import bands, convolution, depthwise, gemm, products, toeplitz, when, xla
 from jaxcnn.ops.geometry import window
 from tests import oracles
 from tests.ops.checks import DTYPES, integers, quick_jit
@@ -174,30 +174,15 @@ def test_chunks_of_any_size_give_the_same_sum(monkeypatch, form, g, images):
 @pytest.mark.parametrize("form", [gemm.correlate_kernel_by_columns, gemm.correlate_kernel_crossed])
 def test_a_batch_of_products_gives_the_same_sum(monkeypatch, form, g):
     """One for each group, and for each image by columns, in two halves, or each position where these are crossed."""
-    monkeypatch.setattr(gemm, "PART", 1)
-    monkeypatch.setattr(gemm, "WORK", 1)
+    monkeypatch.setattr(products, "PART", 1)
+    monkeypatch.setattr(products, "WORK", 1)
     x, y, where, want = contraction("correlate_kernel", "2d-rows-dilated", g)
     run, pair = partial(form, window=where), (np.float32(x), np.float32(y))
     np.testing.assert_array_equal(quick_jit(run)(*pair), want)
-    products = [eqn for eqn in jax.make_jaxpr(run)(*pair).eqns if eqn.primitive.name == "dot_general"]
+    batches = [eqn for eqn in jax.make_jaxpr(run)(*pair).eqns if eqn.primitive.name == "dot_general"]
     by_columns = form is gemm.correlate_kernel_by_columns
     parts = [g * len(x) // 2] * 2 if by_columns else [g * len(x) * where.input[0] * where.output[1]]
-    assert [np.prod(product.outvars[0].aval.shape[:-2]) for product in products] == parts
-
-
-@pytest.mark.parametrize(
-    ("positions", "size", "part"),
-    [
-        pytest.param(64 * 16 * 16, 128 * 32, 8 * 16 * 16, id="64-of-16x16"),
-        pytest.param(16 * 56 * 56, 96 * 96, 1024, id="large-images"),
-        pytest.param(61 * 8 * 8, 96 * 96, 61 * 16, id="the-nearest-divisor"),
-        pytest.param(61 * 61 * 61, 96 * 96, 61 * 61 * 61, id="no-divisor-near"),
-        pytest.param(64 * 16 * 16, 512 * 512, 16 * 16 * 16, id="many-results"),
-        pytest.param(64 * 32 * 32, 8 * 8, 64 * 32 * 32, id="few-multiplications"),
-    ],
-)
-def test_a_product_has_enough_to_do(positions, size, part):
-    assert gemm.near(positions, gemm.positions_per_product(positions, size, 1)) == part
+    assert [np.prod(batch.outvars[0].aval.shape[:-2]) for batch in batches] == parts
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxcnn.lowering import dense
+from jaxcnn.lowering import dense, products
 from tests.ops.checks import DTYPES, integers
 
 SHAPES = {  # n, i, o, and whether the kernel's rows make parts
@@ -51,6 +51,21 @@ def test_a_small_kernel_and_one_on_a_mesh_are_multiplied_at_once(monkeypatch, pr
     assert not in_parts(run, less, less)
     monkeypatch.setattr(dense, "is_spread", lambda: True)
     assert not in_parts(run, a, kernel)
+
+
+def test_the_kernel_s_gradient_of_many_examples_is_exact(monkeypatch):
+    """In parts on this platform; at once where the examples may lie on several devices, and of few."""
+    for module in (dense, products):
+        monkeypatch.setattr(module, "PART", 8)
+    monkeypatch.setattr(products, "WORK", 1)
+    x, y = integers(40, 3), integers(40, 5, seed=1)
+    run, pair = dense.kernel_product, (np.float32(x), np.float32(y))
+    assert in_parts(run, *pair)
+    assert not in_parts(run, *(a[:8] for a in pair))
+    np.testing.assert_array_equal(jax.jit(run)(*pair), x.T @ y)
+    np.testing.assert_array_equal(jax.jit(run)(*pair[::-1]), y.T @ x)
+    monkeypatch.setattr(dense, "is_spread", lambda: True)
+    assert not in_parts(run, *pair)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
