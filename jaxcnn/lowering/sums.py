@@ -41,7 +41,7 @@ def channel_sum(a: jax.Array, *, is_computed: bool = False) -> jax.Array:
 
 
 def sum_of_few(a: jax.Array, axis: int) -> jax.Array:
-    """The sum over one axis, added where a is computed.
+    """The sum over one axis, added where a is computed, unless a library computes it.
 
     Spelt as a difference: what is spelt as a sum jaxlib 0.12.0 leaves to a library, however few are added, and what is
     computed for it is written to memory. Depthwise kernel gradients then take 2 to 6 times as long.

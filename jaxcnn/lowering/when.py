@@ -126,9 +126,20 @@ def is_pointwise(c: int, k: int, window: Window) -> bool:
     return window.groups == 1 and prod(window.size) == 1
 
 
-def is_whole(c: int, k: int, window: Window) -> bool:
-    """The window is the image."""
-    return window.groups == 1 and window.size == window.input and not any(map(any, window.padding))
+def are_tiles(window: Window) -> bool:
+    """Windows side by side: every input lies in one of them, once."""
+    axes = zip(window.input, window.size, window.stride, window.span, window.padding, window.output, strict=True)
+    return all(f == span and o * f == n and (o == 1 or s == f) and not any(p) for n, f, s, span, p, o in axes)
+
+
+def are_tiles_in_order(c: int, k: int, window: Window) -> bool:
+    """Tiles one after another in memory: only the first axis has several; one tap is a product anyway."""
+    return window.groups == 1 and are_tiles(window) and prod(window.output[1:]) == 1 < prod(window.size)
+
+
+def suits_tiles(c: int, k: int, window: Window) -> bool:
+    """Tiles that are cut out in runs of few numbers; longer ones are as fast by columns, which are built in parts."""
+    return window.groups == 1 < c and are_tiles(window) and window.size[-1] * c <= 64
 
 
 def is_product(c: int, k: int, window: Window) -> bool:
@@ -148,7 +159,9 @@ def suits_crossing(c: int, k: int, window: Window) -> bool:
     if is_larger or window.stride[0] > 1 or not suits_columns(c, k, window):
         return False
     c, k, of_plane = c // window.groups, k // window.groups, c // window.groups * prod(window.size[:-2])
-    is_less = k <= max(c, min(2 * c, 32)) or built_crossed(c, k, window) < built_by_columns(c, k, window)
+    is_less = k <= max(c, min(2 * c, 32 if len(window.size) > 1 else 64)) or built_crossed(
+        c, k, window
+    ) < built_by_columns(c, k, window)
     return of_plane >= 8 and is_less
 
 

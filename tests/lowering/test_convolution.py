@@ -54,12 +54,14 @@ ROWS = {
 
 CASES = [case for case in product(NAMES, (1, 2, 4), CHANNELS) if case[2][0] % case[1] == 0]
 CASES += [("2d-large-kernel", 1, (240, 256)), ("3d-planes", 1, (32, 8)), ("2d-1x1", 1, (4, 8)), ("3d-1x1", 1, (20, 3))]
-CASES += [("2d-whole", 1, (3, 20)), ("3d-whole", 1, (4, 8))]
+CASES += [("2d-whole", 1, (3, 20)), ("3d-whole", 1, (4, 8)), ("1d-tiles", 1, (4, 8)), ("2d-tiles", 1, (3, 20))]
 MORE = {
     "2d-1x1": ((5, 6), (1, 1), {"dilation": [2, 1]}),
     "3d-1x1": ((3, 2, 4), (1, 1, 1), {}),
     "2d-whole": ((5, 3), (5, 3), {"stride": [1, 2]}),
     "3d-whole": ((2, 4, 3), (2, 4, 3), {}),
+    "1d-tiles": ((12,), (4,), {"stride": 4}),
+    "2d-tiles": ((6, 4), (3, 2), {"stride": [3, 2]}),
     "2d-large-kernel": ((7, 3), (3, 3), {"padding": [(1, 1), (0, 1)], "stride": [1, 2]}),
     "3d-planes": ((6, 5, 6), (4, 3, 2), {"padding": [(3, -1), (1, 1), (0, 0)], "dilation": [2, 1, 1]}),
 }

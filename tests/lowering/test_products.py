@@ -1,5 +1,8 @@
 """Products of long sums: in parts or at once, the same integers."""
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxcnn.lowering import products
@@ -18,3 +21,10 @@ from jaxcnn.lowering import products
 )
 def test_a_product_has_enough_to_do(positions, size, part):
     assert products.near(positions, products.positions_per_product(positions, size, 1)) == part
+
+
+def test_sums_between_reshaped_arrays_end_no_process():
+    """jaxlib 0.10.1 would end it, if it added up these products while it computes them."""
+    x, y = jnp.ones((40, 192, 112), jnp.float32), jnp.ones((8, 10, 56, 192), jnp.float32)
+    run = jax.jit(lambda x, y: products.sum_of_products(x, y.reshape(40, 112, 192), (1, 0)).reshape(8, 24, 192))
+    np.testing.assert_array_equal(run(x, y), np.full((8, 24, 192), 40 * 112))

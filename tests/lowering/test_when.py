@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from jaxcnn.lowering import convolution, gemm, whole, xla
+from jaxcnn.lowering import convolution, gemm, tiles, xla
 from jaxcnn.ops.geometry import window
 from tests.lowering.test_convolution import TABLES
 
@@ -80,17 +80,36 @@ def test_one_tap_is_a_product(input, c, settings, is_chosen):
     [
         pytest.param((7, 7), (7, 7), {}, True, id="image"),
         pytest.param((7, 7), (7, 7), {"stride": 2}, True, id="any-stride"),
-        pytest.param((44,), (44,), {}, True, id="signal"),
-        pytest.param((7, 7), (7, 6), {}, False, id="two-outputs"),
+        pytest.param((44,), (4,), {"stride": 4}, True, id="signal"),
+        pytest.param((8, 7), (2, 7), {"stride": 2}, True, id="rows"),
+        pytest.param((7, 7), (7, 6), {}, False, id="overlap"),
+        pytest.param((45,), (4,), {"stride": 4}, False, id="remainder"),
         pytest.param((7, 7), (7, 7), {"padding": 1}, False, id="padding"),
+        pytest.param((7, 8), (7, 4), {"stride": 4, "dilation": [1, 2]}, False, id="dilation"),
         pytest.param((7, 7), (7, 7), {"groups": 2}, False, id="groups"),
+        pytest.param((8, 8), (4, 4), {"stride": 4}, False, id="not-in-order"),
     ],
 )
-def test_a_window_as_large_as_the_image_is_a_dense_layer(input, size, settings, is_chosen):
+def test_tiles_in_order_are_a_dense_layer(input, size, settings, is_chosen):
     where = window("conv", input, size, **settings)
     for table, platform in product(TABLES.values(), ("cpu", "default")):
-        form = convolution.choose(table.get(platform, table["default"]), 16, 32, where)
-        assert (form.__module__ == whole.__name__) == is_chosen
+        form = convolution.choose(table.get(platform, table["default"]), 24, 32, where)
+        assert (form.__module__ == tiles.__name__) == is_chosen
+
+
+@pytest.mark.parametrize(
+    ("c", "size", "is_chosen"),
+    [
+        pytest.param(3, 16, True, id="few-channels"),
+        pytest.param(32, 2, True, id="few-taps"),
+        pytest.param(96, 2, False, id="many-channels"),
+        pytest.param(1, 4, False, id="one-channel"),
+    ],
+)
+def test_kernel_gradients_of_tiles_of_short_runs_are_a_product(c, size, is_chosen):
+    where = window("conv", (32, 32), (size, size), stride=size)
+    form = convolution.choose(convolution.CORRELATE_KERNEL["cpu"], c, 64, where)
+    assert (form is tiles.correlate_kernel) == is_chosen
 
 
 @pytest.mark.parametrize(
@@ -115,6 +134,8 @@ def test_volumes_are_convolved_in_two_axes(c, k, stride, form):
         pytest.param((16, 16), 3, 64, 64, 1, gemm.correlate_kernel_crossed, id="less-is-built"),
         pytest.param((7, 7), 3, 512, 512, 1, gemm.correlate_kernel_crossed, id="many-channels"),
         pytest.param((16, 16), 3, 16, 128, 1, gemm.correlate_kernel_by_columns, id="more-would-be-built"),
+        pytest.param((512,), 3, 32, 64, 1, gemm.correlate_kernel_crossed, id="twice-as-many-of-a-signal"),
+        pytest.param((512,), 3, 64, 128, 1, gemm.correlate_kernel_by_columns, id="twice-as-many-and-more-channels"),
         pytest.param((8, 8), 3, 64, 64, 1, gemm.correlate_kernel_crossed, id="small-images"),
         pytest.param((32, 32), 3, 3, 32, 1, gemm.correlate_kernel_by_short_columns, id="short-columns"),
         pytest.param((32, 32), 3, 3, 8, 1, convolution.kernel_of_few_channels, id="few-channels"),
