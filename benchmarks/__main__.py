@@ -14,8 +14,9 @@ import tyro
 from rich.console import Console
 
 from benchmarks import growth, picture, report, store
+from benchmarks.layers import LAYERS
 from benchmarks.measure import Record, is_installed, record
-from benchmarks.rows import Row, matching
+from benchmarks.rows import ROWS, Row, matching
 from benchmarks.timing import ENOUGH_FOR_OTHERS
 from jaxcnn.errors import UserError
 
@@ -32,6 +33,8 @@ class Options:
 
     rows: str = ""
     """Only rows whose name or group contains this; * and ? as in a shell."""
+    layers: bool = False
+    """Convolutions of well-known networks instead of the rows of the table, in files of their own."""
     budget: float = 2.0
     """Seconds of calls for each library, in three blocks of calls that take turns."""
     torch: bool = True
@@ -43,7 +46,7 @@ class Options:
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of parameters and data; PyTorch takes part in float32 only."""
     out: Path = Path("runs/benchmarks")
-    """Folder of the results: <platform>.json, .md and .png (other precisions have their own)."""
+    """Folder of the results: <platform>.json, .md and .png (layers and other precisions have their own)."""
     show: Annotated[bool, tyro.conf.arg(name="list")] = False
     """List the rows and stop."""
 
@@ -59,12 +62,13 @@ def main(options: Options) -> int:
 
 def benchmark(options: Options) -> int:
     console = Console()
-    chosen = matching(options.rows)
+    chosen = matching(options.rows, LAYERS if options.layers else ROWS)
     if options.show:
         for row in chosen:
             console.print(f"{row.name:45} {row.group}; {row.work}, x{[row.batch, *row.image]}", highlight=False)
         return 0
-    path = options.out / f"{jax.default_backend()}{'' if options.dtype == 'float32' else '-' + options.dtype}.json"
+    parts = [jax.default_backend(), "layers" * options.layers, options.dtype * (options.dtype != "float32")]
+    path = options.out / f"{'-'.join(filter(None, parts))}.json"
     results = store.load(path)
     if options.growth:
         results["growth"] = growth.measure(options.budget)

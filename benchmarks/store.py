@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 
+from benchmarks.layers import LAYERS
 from benchmarks.rows import ROWS
 from jaxcnn.errors import UserError
 
@@ -73,9 +74,9 @@ def load(path: Path) -> Results:
 
 
 def add(results: Results, name: str, record: dict[str, Any]) -> None:
-    """Add or renew a row; rows stay in the order of the list."""
+    """Add or renew a row; rows stay in the order of their list."""
     rows = {**results["rows"], name: record}
-    results["rows"] = {row.name: rows[row.name] for row in ROWS if row.name in rows}
+    results["rows"] = {row.name: rows[row.name] for row in (*ROWS, *LAYERS) if row.name in rows}
 
 
 def save(path: Path, results: Results) -> None:

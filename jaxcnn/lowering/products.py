@@ -40,7 +40,7 @@ def over_positions(a: jax.Array, b: jax.Array, g: int = 1) -> jax.Array:
 def sum_of_products(a: jax.Array, b: jax.Array, axes: tuple[int, int]) -> jax.Array:
     """The sum of a batch of products. A single one is no batch: 16 to 16 channels at 32x32 would take 10 ms, not 6.
 
-    Not `jnp.sum`: where its library adds products up as it computes them, jaxlib 0.10.1 ends the process for some
+    Not `jnp.sum`: where XLA's library adds products up as it computes them, jaxlib 0.10.1 ends the process for some
     shapes (40 products of 192 x 112 and 112 x 192 numbers, of arrays in other shapes), and is no faster.
     """
     product = partial(contract, axes=axes)

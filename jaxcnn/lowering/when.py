@@ -159,9 +159,8 @@ def suits_crossing(c: int, k: int, window: Window) -> bool:
     if is_larger or window.stride[0] > 1 or not suits_columns(c, k, window):
         return False
     c, k, of_plane = c // window.groups, k // window.groups, c // window.groups * prod(window.size[:-2])
-    is_less = k <= max(c, min(2 * c, 32 if len(window.size) > 1 else 64)) or built_crossed(
-        c, k, window
-    ) < built_by_columns(c, k, window)
+    most = max(c, min(2 * c, 32 if len(window.size) > 1 else 64))
+    is_less = k <= most or built_crossed(c, k, window) < built_by_columns(c, k, window)
     return of_plane >= 8 and is_less
 
 

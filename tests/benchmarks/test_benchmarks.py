@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import benchmarks.__main__ as program
-from benchmarks import contenders, growth, measure, models, picture, report, rows, store, timing
+from benchmarks import contenders, growth, layers, measure, models, picture, report, rows, store, timing
 from benchmarks.timing import take_turns
 from jaxcnn import networks, ops
 
@@ -138,8 +138,15 @@ def test_the_quickest_of_several_compilations_counts(monkeypatch):
 
 
 def test_every_row_has_its_own_name_and_fits_its_images():
-    assert len({row.name for row in rows.ROWS}) == len(rows.ROWS)
-    assert [row.name for row in rows.ROWS if not row.network.output_shape(row.image)] == []
+    every = (*rows.ROWS, *layers.LAYERS)
+    assert len({row.name for row in every}) == len(every)
+    assert [row.name for row in every if not row.network.output_shape(row.image)] == []
+
+
+def test_layers_of_networks_are_listed_by_themselves(capsys):
+    assert program.main(program.Options(layers=True, rows="convnext*2x2", show=True)) == 0
+    assert "ConvNeXt: 2x2 96->192, 56x56, stride 2" in capsys.readouterr().out
+    assert program.main(program.Options(rows="convnext", show=True)) == 2
 
 
 def test_the_residual_network_has_fourteen_layers():
