@@ -67,8 +67,9 @@ def benchmark(options: Options) -> int:
         for row in chosen:
             console.print(f"{row.name:45} {row.group}; {row.work}, x{[row.batch, *row.image]}", highlight=False)
         return 0
-    parts = [jax.default_backend(), "layers" * options.layers, options.dtype * (options.dtype != "float32")]
-    path = options.out / f"{'-'.join(filter(None, parts))}.json"
+    table = "-layers" if options.layers else ""
+    precision = "" if options.dtype == "float32" else f"-{options.dtype}"
+    path = options.out / f"{jax.default_backend()}{table}{precision}.json"
     results = store.load(path)
     if options.growth:
         results["growth"] = growth.measure(options.budget)

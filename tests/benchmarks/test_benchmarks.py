@@ -149,6 +149,14 @@ def test_layers_of_networks_are_listed_by_themselves(capsys):
     assert program.main(program.Options(rows="convnext", show=True)) == 2
 
 
+def test_layers_of_networks_have_a_file_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(growth, "measure", lambda budget: {})
+    for asked in ({}, {"layers": True}, {"layers": True, "dtype": "bfloat16"}):
+        assert program.main(program.Options(growth=True, out=tmp_path, **asked)) == 0
+    names = {path.name.removeprefix(jax.default_backend()) for path in tmp_path.glob("*.json")}
+    assert names == {".json", "-layers.json", "-layers-bfloat16.json"}
+
+
 def test_the_residual_network_has_fourteen_layers():
     kernels = [path for path in networks.flat(models.resnet().init(jax.random.key(0), (32, 32, 3))) if "kernel" in path]
     assert len([path for path in kernels if "shortcut" not in path]) == 14
