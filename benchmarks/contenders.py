@@ -145,6 +145,19 @@ def inside(row: Row, given: Problem, name: str, turns: int) -> Compiled:
     return compiled(looped(row, LAYERS[name], turns), (given.params, given.state, x, target))
 
 
+def backward(row: Row, given: Problem, name: str) -> Compiled:
+    """One contender's gradients of a layer alone: from dy and what its forward pass has kept."""
+
+    def forward(params: Tree, state: Tree, x: jax.Array) -> Tree:
+        def y(params: Tree, x: jax.Array) -> tuple[jax.Array, Tree]:
+            return row.network.apply(params, x, state, training=True, ops=LAYERS[name])
+
+        return jax.vjp(y, params, x, has_aux=True)[1]
+
+    kept = jax.jit(forward)(given.params, given.state, given.x)
+    return compiled(lambda kept, dy: kept(dy), (kept, given.target))
+
+
 def repeats_bitwise(run: Callable[[], Tree], times: int = 10) -> bool:
     """Whether so many calls give results that are equal bit for bit."""
     first, *others = ([np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(run())] for _ in range(times))

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 
-from benchmarks.contenders import inside, outside, problem, repeats_bitwise
+from benchmarks.contenders import LAYERS, backward, inside, outside, problem, repeats_bitwise
 from benchmarks.rows import Row
 from benchmarks.timing import FEWEST, Run, Timing, clock, others, pause, take_turns, timing
 
@@ -26,7 +26,8 @@ def record(row: Row, *, budget: float, dtype: str = "float32", scan: bool = Fals
         torch: also PyTorch, in blocks of its own.
 
     Returns:
-        milliseconds per turn (`hand`, `auto`, `torch`, `hand_scan`, `auto_scan`: median, low, high, best, calls),
+        milliseconds per turn (`hand`, `auto`, `torch`, `hand_scan`, `auto_scan`, of a layer also `hand_backward` and
+        `auto_backward`: median, low, high, best, calls),
         `compile` in seconds and `temporaries` in bytes by contender, whether ten calls gave equal bits
         (`is_repeatable`), and what share of the machine `others` took.
     """
@@ -34,6 +35,8 @@ def record(row: Row, *, budget: float, dtype: str = "float32", scan: bool = Fals
     with others() as disturbance:
         programs = outside(row, given, budget)
         runs: dict[str, Run] = {name: program.run for name, program in programs.items()}
+        if row.work == "layer":
+            runs |= {f"{name}_backward": backward(row, given, name).run for name in LAYERS}
         if scan and row.scan != "none":
             runs["hand_scan"] = inside(row, given, "hand", HAND_TURNS).run
         theirs = pytorch(row, given) if torch and dtype == "float32" else {}

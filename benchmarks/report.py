@@ -13,7 +13,16 @@ from benchmarks.timing import ENOUGH_FOR_OTHERS
 Record = dict[str, Any]
 Results = dict[str, Any]
 Line = tuple[str, ...]
-TIME_COLUMNS = ("row", "hand, ms", "jax.grad, ms", "PyTorch, ms", "over jax.grad", "over PyTorch")
+TIME_COLUMNS = (
+    "row",
+    "hand, ms",
+    "jax.grad, ms",
+    "PyTorch, ms",
+    "over jax.grad",
+    "over PyTorch",
+    "backward, ms",
+    "over jax.grad",
+)
 COST_COLUMNS = (
     "row",
     "in scan, ms",
@@ -31,16 +40,19 @@ SUMMARY_COLUMNS = (
     "smallest",
     "over PyTorch",
     "smallest",
-    "over jax.grad in scan",
+    "backward over jax.grad",
+    "smallest",
+    "in scan over jax.grad",
     "smallest",
 )
 GROWTH_COLUMNS = ("what grows", "from, to", "ms", "exponent")
+COMPARED = (("auto", "hand"), ("torch", "hand"), ("auto_backward", "hand_backward"), ("auto_scan", "hand_scan"))
 NONE = "-"
 LEGEND = (
     "Forward and backward (steps: and update) in milliseconds: median ± half the distance between the quartiles. "
     "`hand` is this project, `jax.grad` the same layers in plain JAX; PyTorch runs eagerly, in the faster of its "
     "layouts. `over` is their time over ours: above 1, this project is faster. `of` is our time (or memory) over "
-    "theirs: better below 1."
+    "theirs: better below 1. `backward` is a layer's gradients alone, from what its forward pass has kept."
 )
 
 
@@ -87,6 +99,8 @@ def times(results: Results) -> list[Line]:
             name,
             *(milliseconds(record, each) for each in ("hand", "auto", "torch")),
             *(number(ratio(record, each)) for each in ("auto", "torch")),
+            milliseconds(record, "hand_backward"),
+            number(ratio(record, "auto_backward", "hand_backward")),
         )
         for name, record in results["rows"].items()
     ]
@@ -129,9 +143,9 @@ def summary(results: Results) -> list[Line]:
 
 
 def means(group: str, records: Sequence[Record]) -> Line:
-    """Geometric mean and smallest of the ratios to jax.grad, to PyTorch, and to jax.grad inside scan."""
+    """Geometric mean and smallest of the ratios to jax.grad, to PyTorch, and to jax.grad backward and inside scan."""
     found = []
-    for other, base in (("auto", "hand"), ("torch", "hand"), ("auto_scan", "hand_scan")):
+    for other, base in COMPARED:
         there = [value for record in records if (value := ratio(record, other, base)) is not None]
         found += [geometric_mean(there), min(there, default=None)]
     return group, str(len(records)), *map(number, found)

@@ -45,15 +45,33 @@ def test_a_loop_of_a_layer_is_its_turns_one_after_the_other():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), looped, (params, state, x, dy))
 
 
-def test_the_first_call_of_a_turn_is_not_counted():
+def test_a_layer_backward_alone_gives_the_gradients_of_its_turn():
+    row = SMALL["layer"]
+    given = contenders.problem(row)
+    _, gradients, _ = contenders.outside(row, given)["hand"].run()
+    for name in contenders.LAYERS:
+        alone = contenders.backward(row, given, name).run()
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), alone, gradients)
+
+
+def test_the_first_third_of_a_turn_is_not_counted(monkeypatch):
+    monkeypatch.setattr(timing, "TURN", 0)
     calls = []
     times = take_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, budget=0, fewest=2)
     assert "".join(calls) == "aaaabbbb" * 2
     assert {name: len(seconds) for name, seconds in times.items()} == {"a": 6, "b": 6}
 
 
+def test_a_turn_lasts_its_time(monkeypatch):
+    now = iter(range(100))
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(now))  # a second goes by with every look at the clock
+    monkeypatch.setattr(timing, "TURN", 30)
+    assert timing.counted(lambda: None) == [1] * 8  # of eleven calls, each with two looks and most with one more
+
+
 def test_libraries_have_their_blocks_in_every_round_with_pauses(monkeypatch):
     calls = []
+    monkeypatch.setattr(timing, "TURN", 0)
     monkeypatch.setattr(measure, "pause", lambda: calls.append("."))
     ours, theirs = ({name: lambda name=name: calls.append(name) for name in names} for names in ("ab", "t"))
     seconds = measure.in_rounds(ours, theirs, budget=0)
@@ -67,7 +85,7 @@ def test_libraries_have_their_blocks_in_every_round_with_pauses(monkeypatch):
 def test_a_record_is_plain_numbers_and_can_be_reported(tmp_path):
     found = json.loads(json.dumps(measure.record(SMALL["layer"], budget=0, scan=True, torch=False)))
     results = {"environment": store.environment(), "rows": {"small layer": found}, "growth": {}}
-    assert {"hand", "auto", "hand_scan", "auto_scan"} <= found.keys()
+    assert {"hand", "auto", "hand_backward", "auto_backward", "hand_scan", "auto_scan"} <= found.keys()
     assert found["is_repeatable"]
     assert "| small layer |" in report.markdown(results)
     assert [text.get_text() for text in picture.ratios(results).get_yticklabels()] == ["small layer"]
