@@ -184,7 +184,7 @@ def product(t: Array, y: Array, x: Array, *, axes: tuple[int, ...], **params: An
 def reduction(
     t: Any, y: Any, *operands: Any, jaxpr: Any, dimensions: tuple[int, ...], **params: Any
 ) -> tuple[Any, ...]:
-    """lax.reduce: its function of two scalars, applied to one element after the other."""
+    """lax.reduce: its function of scalars, applied to one element after the other; None for integers."""
     step, half, axes = jax.vmap(jaxpr_as_fun(jaxpr)), len(operands) // 2, len(dimensions)
 
     def in_turn(x: Array) -> Array:
@@ -197,7 +197,13 @@ def reduction(
         results, _ = lax.scan(lambda totals, x: (step(*totals, *x), None), start, elements)
         return [result.reshape(value.shape) for result, value in zip(results, y, strict=True)]
 
-    return jax.vjp(folded, *operands)[1](list(t))
+    def of_floats(*floats: Any) -> list[Array]:
+        given = iter(floats)
+        results = folded(*(next(given) if is_float(x) else x for x in operands))
+        return [result for result in results if is_float(result)]
+
+    pulled = iter(jax.vjp(of_floats, *filter(is_float, operands))[1]([each for each in t if is_float(each)]))
+    return tuple(next(pulled) if is_float(x) else None for x in operands)
 
 
 def is_float(x: Any) -> bool:

@@ -9,14 +9,8 @@ import numpy as np
 import pytest
 
 from jaxcnn.lowering import convolution, folded, moves, pooling
-from jaxcnn.lowering.fusion import after, once, stored
+from jaxcnn.lowering.fusion import after, stored
 from jaxcnn.ops.geometry import window
-
-
-def test_once_is_a_conditional_that_fusion_cannot_see_through():
-    x = jnp.arange(4, dtype=jnp.float32)
-    np.testing.assert_array_equal(jax.jit(lambda x: once(lambda x: 2 * x, x))(x), 2 * x)
-    assert "conditional" in jax.jit(lambda x: once(lambda x: 2 * x, x)).lower(x).compile().as_text()
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
