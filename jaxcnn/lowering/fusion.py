@@ -12,7 +12,7 @@ from jax import lax
 
 
 def stored(x: jax.Array) -> jax.Array:
-    """x, real numbers, computed once where several use it; on CPU, without a conditional.
+    """x, real numbers, computed once where several use it.
 
     A chain is computed again inside each of its users unless one of its operations is expensive, like a division. So x
     is divided by 1; or by 2 where it is NaN and stays so, lest XLA leaves the division out.

@@ -1,5 +1,7 @@
 """Sums and maxima over windows: what is stored."""
 
+from functools import partial, reduce
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +29,7 @@ def seen(x, where, padding):
     return np.stack([x[:, at[0][i]][:, :, at[1][j]] for i, j in taps(where)])
 
 
+@pytest.mark.parametrize("form", [pooling.first_largest, partial(reduce, pooling.larger)], ids=["cpu", "default"])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 @pytest.mark.parametrize(
     ("size", "settings"),
@@ -40,7 +43,7 @@ def seen(x, where, padding):
         pytest.param((9, 9), {"stride": 1, "padding": 4}, id="81-padded"),
     ],
 )
-def test_values_and_winners_are_numpys_first_largest(size, settings, dtype):
+def test_values_and_winners_are_numpys_first_largest(size, settings, dtype, form):
     """Ties, both zeros, infinities and NaN: the first NaN of a window, or else the first of its largest."""
     where = window("max_pool", (13, 14), size, **{"stride": 1, **settings})
     drawn = np.random.default_rng(0).choice(
@@ -48,7 +51,7 @@ def test_values_and_winners_are_numpys_first_largest(size, settings, dtype):
     )
     with jax.enable_x64(True):
         x = jnp.asarray(drawn, dtype)
-        best, winner = jax.jit(pooling.window_max, static_argnums=1)(x, where)
+        best, winner = jax.jit(lambda x: form(pooling.met_by_taps(x, where)))(x)
     met, inside = seen(np.asarray(x, float), where, -np.inf), seen(np.ones(x.shape, bool), where, False)
     first = np.argmax(met, 0)  # a padding where everything is minus infinity
     first = np.where(np.take_along_axis(inside, first[None], 0)[0], first, np.argmax(inside, 0))
