@@ -147,6 +147,7 @@ def test_growth_alone_is_written_without_a_picture(tmp_path, monkeypatch, capsys
 
 
 def test_the_quickest_of_several_compilations_counts(monkeypatch):
+    monkeypatch.setattr(contenders, "COMPILATIONS", (3, 5))
     took = iter([5.0, 9.0, 3.0, 7.0, 4.0, 8.0])
     nothing = contenders.Compiled(lambda: None, 0.0, 0)
     monkeypatch.setattr(contenders, "compiled", lambda function, arguments: nothing._replace(seconds=next(took)))
