@@ -21,7 +21,7 @@ TIME_COLUMNS = (
     "over jax.grad",
     "over PyTorch",
     "backward, ms",
-    "over jax.grad",
+    "backward over jax.grad",
 )
 COST_COLUMNS = (
     "row",

@@ -1,9 +1,8 @@
 """The computation graph of any JAX function, from its jaxpr: one node per equation, calls inlined.
 
-`jax.jit`, `jax.checkpoint`, `jax.custom_jvp` and `jax.custom_vjp` calls are walked through, and so is a choice that is
-none (this platform's branch of `lax.platform_dependent`, or a `lax.cond` between the same function twice): what is
-differentiated is what the function computes, never a rule that someone registered for it. That is how a tape can
-referee this project's handwritten gradients.
+`jax.jit`, `jax.checkpoint`, `jax.custom_jvp` and `jax.custom_vjp` calls are walked through, and so is this platform's
+branch of `lax.platform_dependent`: what is differentiated is what the function computes, never a rule that someone
+registered for it. That is how a tape can referee this project's handwritten gradients.
 """
 
 from __future__ import annotations
@@ -83,7 +82,7 @@ def walk(graph: Graph, namer: Namer, closed: Any, arguments: list[str]) -> list[
 def called(params: dict[str, Any]) -> Any:
     """The jaxpr of a call that simply runs it, closed; None for any other equation."""
     if "branches" in params:
-        return certain(params["branches"], params.get("branches_platforms"))
+        return branch_here(params["branches"], params.get("branches_platforms"))
     is_no_call = {"cond_jaxpr", "length", "dimensions"}.intersection(params)  # loops and `lax.reduce`
     if not {"jaxpr", "call_jaxpr"}.intersection(params) or is_no_call:
         return None
@@ -91,16 +90,12 @@ def called(params: dict[str, Any]) -> Any:
     return inner if isinstance(inner, core.ClosedJaxpr) else core.ClosedJaxpr(inner, ())
 
 
-def certain(branches: Any, platforms: Any) -> Any:
-    """The branch of a choice that is none: by platform (the one that runs here), or between twins; else None."""
-    if platforms:
-        here = (
-            branch
-            for branch, names in zip(branches, platforms, strict=True)
-            if not names or jax.default_backend() in names
-        )
-        return next(here)
-    return branches[0] if len({str(branch) for branch in branches}) == 1 else None
+def branch_here(branches: Any, platforms: Any) -> Any:
+    """Of a choice by platform the branch that runs here; None for any other choice."""
+    if not platforms:
+        return None
+    pairs = zip(branches, platforms, strict=True)
+    return next(branch for branch, names in pairs if not names or jax.default_backend() in names)
 
 
 def compute(graph: Graph, namer: Namer, equation: Any, parents: list[str]) -> list[str]:

@@ -61,8 +61,8 @@ def test_values_and_winners_are_numpys_first_largest(size, settings, dtype, form
     np.testing.assert_array_equal(np.signbit(best.astype(float)), np.signbit(largest))
 
 
-def test_a_step_through_a_pool_compares_every_tap_twice():
-    """Once forward, where the largest is found, and once backward: nothing is computed again for a second result."""
+def test_values_and_winners_are_computed_together_and_once():
+    """Every tap is compared once, by one reduction, though both results and the backward pass use what it finds."""
 
     def both(x, dy):
         best, winner = pooling.window_max(x, where)

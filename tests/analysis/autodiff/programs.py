@@ -71,7 +71,6 @@ STEPS: dict[str, Step] = {
     "checkpoint": lambda x: jax.checkpoint(jnp.sin)(x),
     "jit": lambda x: jax.jit(jnp.cos)(x),
     "relu": jax.nn.relu,
-    "choice between twins": lambda x: lax.cond(x[0, 0] > 0, jnp.tanh, jnp.tanh, x),
     "choice by platform": lambda x: lax.platform_dependent(x, cuda=jnp.cos, default=jnp.sin),
     "constants": lambda x: x * lax.stop_gradient(jnp.sign(x) + jnp.floor(x) + (x > 0) + jnp.argmax(x)),
 }
